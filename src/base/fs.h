@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files, always below a directory descriptor.
+ *
+ * "Beneath" means: no component of the path leaves the directory, no symbolic link is followed (openat2 with
+ * RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS). Whatever liftlock touches with rights in a place
+ * where somebody else can write goes this way. Faults are FAULT_SYSTEM (FAULT_SPACE for a full disk) and name the path.
+ */
+#pragma once
+
+#include <glib.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/* A descriptor that closes itself: `fs_fd int fd = -1;` */
+void fs_fd_clear(int *fd);
+#define fs_fd __attribute__((cleanup(fs_fd_clear)))
+int fs_fd_steal(int *fd);
+
+/* Opens a directory that the caller trusts (links in the path are followed). -1 on failure. Close-on-exec. */
+int fs_open_dir(const char *path, GError **error);
+
+/* Opens `path` beneath `dirfd`; flags and mode as for open(2), O_CLOEXEC is added. -1 on failure. */
+int fs_open_beneath(int dirfd, const char *path, int flags, mode_t mode, GError **error);
+
+/* Makes `path` and its missing parents beneath dirfd, each with `mode`. An existing directory is good. */
+gboolean fs_make_dirs(int dirfd, const char *path, mode_t mode, GError **error);
+
+/* The same for an absolute path that the caller trusts. */
+gboolean fs_make_path(const char *path, mode_t mode, GError **error);
+
+/* Replaces a file as a whole: temporary file beside it, fsync, rename, fsync of the directory.
+ * After a crash the old or the new content is there, never a mixture. */
+gboolean fs_write_atomic(int dirfd, const char *name, const void *bytes, gsize size, mode_t mode, GError **error);
+
+/* Reads a regular file beneath dirfd of at most `limit` bytes; NUL is appended and not counted. The caller frees.
+ * *size may be NULL. A missing file is FAULT_ABSENT. */
+char *fs_read(int dirfd, const char *path, gsize limit, gsize *size, GError **error);
+
+/* Makes `name` (beneath dirfd) a symbolic link to `target` by rename over what is there (a link or nothing), and
+ * syncs the directory. A reader sees the old or the new target at any moment, never none. */
+gboolean fs_link_atomic(int dirfd, const char *target, const char *name, GError **error);
+
+/* The target of a symbolic link, or NULL with *error unset if `name` does not exist, set if it is no link. */
+char *fs_read_link(int dirfd, const char *name, GError **error);
+
+gboolean fs_exists(int dirfd, const char *path);           /* beneath; a dangling link exists */
+gboolean fs_rename(int from_dirfd, const char *from, int to_dirfd, const char *to, GError **error); /* + fsync of both directories */
+gboolean fs_remove_tree(int dirfd, const char *path, GError **error); /* absent is good; never follows a link; clears read-only */
+gboolean fs_sync_dir(int dirfd, GError **error);
+gboolean fs_sync_file_system(int fd, GError **error);      /* syncfs: all of the file system that fd is on */
+
+/* Copies the content of one descriptor to another: reflink (FICLONE) if the file system can, else copy_file_range,
+ * else read and write. *shared (may be NULL) says whether the blocks are shared. */
+gboolean fs_copy_content(int from_fd, int to_fd, gboolean *shared, GError **error);
+
+/* Copies a tree (files, directories, links, FIFOs refused) with modes and times, and with owners when run with
+ * rights; `to` must not exist. Not synced. */
+gboolean fs_copy_tree(int from_dirfd, const char *from, int to_dirfd, const char *to, GError **error);
+
+typedef struct FsUsage {
+    guint64 bytes;   /* allocated */
+    guint64 entries; /* files, directories and links */
+} FsUsage;
+gboolean fs_usage(int dirfd, const char *path, FsUsage *usage, GError **error);
+
+typedef struct FsRoom {
+    dev_t device;
+    guint64 free_bytes, free_inodes; /* for an ordinary user; inodes G_MAXUINT64 where the file system has no limit */
+} FsRoom;
+gboolean fs_room(const char *path, FsRoom *room, GError **error); /* of the nearest existing parent */
+
+/* Reserves `bytes` in a file (posix_fallocate) so that a way back needs no room that others may take. */
+gboolean fs_reserve(int dirfd, const char *name, guint64 bytes, GError **error);
+
+/* Called for each entry of a tree, parents before children, names in bytewise order. `path` is relative to the start.
+ * Returning FALSE with *error set ends the walk. */
+typedef gboolean (*FsVisit)(int parent_fd, const char *name, const char *path, const struct stat *st, gpointer data, GError **error);
+gboolean fs_walk(int dirfd, const char *path, FsVisit visit, gpointer data, GError **error);

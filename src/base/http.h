@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one HTTP client (libcurl). Linked only into the child without rights (libexec/fetch.c). */
+#pragma once
+
+#include <glib.h>
+
+typedef struct HttpRequest {
+    const char *url;           /* http, https; a unix socket by unix_socket */
+    const char *unix_socket;   /* NULL, or path */
+    const char *method;        /* GET, HEAD or POST */
+    const char *body;          /* of a POST */
+    const char *content_type;
+    const char *const *headers; /* "Name: value"; secrets among them never reach an error text */
+    const char *etag;          /* sent as If-None-Match when there is no resume_from, as If-Range when there is */
+    guint64 resume_from;       /* bytes that output_fd holds already */
+    int output_fd;             /* gets the body; -1: the body goes to `memory` */
+    guint64 limit_bytes;       /* more than this is refused while streaming; 0: 1 MiB */
+    gint64 connect_timeout_ms, total_timeout_ms; /* 0: 10 s, none */
+    gint64 stall_timeout_ms;   /* slower than 1 kB/s for so long ends it; 0: 30 s */
+    guint max_redirects;       /* 0: none are followed; never from https to http */
+    void (*progress)(guint64 done_bytes, guint64 total_bytes, gpointer data); /* total 0: unknown */
+    gpointer progress_data;
+} HttpRequest;
+
+typedef struct HttpResponse {
+    int status;
+    char *etag;          /* strong or weak, as sent; NULL */
+    char *last_modified;
+    guint64 size_bytes;  /* of what output_fd holds now */
+    gboolean resumed;    /* the server answered 206 and the tail was appended; FALSE: output was truncated first */
+    GString *memory;     /* body when output_fd is -1 */
+} HttpResponse;
+void http_response_clear(HttpResponse *response);
+
+/* Performs the request. A response of any status is success here; transport failure is FAULT_NETWORK
+ * ("cannot reach HOST: ..."), too much is FAULT_VERIFY ("URL: more than N bytes"). */
+gboolean http_perform(const HttpRequest *request, HttpResponse *response, GError **error);

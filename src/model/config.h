@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Configuration: /etc/liftlock/liftlock.toml (the host) and /etc/liftlock/apps/NAME.toml (an app on it). */
+#pragma once
+
+#include "model/manifest.h"
+
+typedef enum { TRUST_TUF, TRUST_MINISIGN, TRUST_CHECKSUM, TRUST_GIT, TRUST_NONE } TrustLevel;
+typedef enum { MODE_MANUAL, MODE_DASHBOARD } PolicyMode;
+
+typedef struct NotifyConfig { /* [notify.NAME] */
+    char *name, *type;      /* webhook, command, log */
+    char *url, *url_file;   /* webhook: one of them; url_file keeps it out of the config */
+    char *command;          /* command: a shell line; the message comes on its standard input */
+    GPtrArray *on;          /* verdicts; default all */
+    char *message;          /* {app} {version} {from} {error} {host} {verdict} */
+    gint64 timeout_ms;      /* 10s */
+    gint64 retry_count;     /* 2 */
+} NotifyConfig;
+
+typedef struct HostConfig {
+    char *child_user;        /* "liftlock" */
+    gint64 job_retry_ms;     /* first back-off between attempts */
+    gint64 max_release_bytes, max_file_bytes, max_entries, max_index_bytes;
+    gint64 space_margin_bytes;
+    char *proxy;
+    Node *document;
+} HostConfig;
+
+typedef struct AppConfig {
+    char *name;              /* from the file's name */
+    struct { char *root, *user, *group, *manifest; gboolean privileged_hooks; } app;
+    struct { char *type, *url, *path, *channel; GPtrArray *headers_file; gboolean prereleases; char *versions; } source;
+    struct { int level; char *key; } trust;
+    struct { int mode; gint64 min_age_ms; char *pin; gint64 keep_releases, keep_backups; gint64 max_attempts; } policy;
+    GPtrArray *notify;       /* NotifyConfig */
+    struct { gint64 window_ms; } observe; /* -1: the manifest's */
+    Node *document;
+} AppConfig;
+
+extern const Key host_config_keys[], app_config_keys[];
+
+/* Both take the document in any case. `path` is for errors. FAULT_CONFIG. Environment overrides are applied to the
+ * host's scalars only if `environment` (never in a job that runs as root). */
+HostConfig *host_config_read(Node *document, const char *path, gboolean environment, GError **error);
+void host_config_free(HostConfig *config);
+AppConfig *app_config_read(Node *document, const char *name, const char *path, GError **error);
+void app_config_free(AppConfig *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostConfig, host_config_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AppConfig, app_config_free)
+
+/* App names: [a-z0-9] then [a-z0-9_-], at most 32; "liftlock" is ours alone. */
+gboolean app_name_is_valid(const char *name);

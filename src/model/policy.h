@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which release may follow which, when, for whom. Pure: facts in, decision and reasons out. */
+#pragma once
+
+#include "model/config.h"
+#include "model/index.h"
+
+/* Something that speaks against a change. Those that may be overridden by the operator say by which option. */
+typedef struct Objection {
+    int code;             /* fault_code */
+    char *text;           /* lower case, no full stop */
+    char *hint;           /* NULL */
+    const char *override; /* "--force", "--to", or NULL: cannot be overridden */
+} Objection;
+void objection_free(Objection *objection);
+void objection_add(GPtrArray *objections, int code, const char *override, const char *hint, const char *format, ...) G_GNUC_PRINTF(5, 6);
+
+typedef struct PolicyFacts {
+    const char *installed;          /* version, or NULL */
+    const char *floor;              /* highest version that ever ran healthy here: a downgrade below it is refused */
+    const char *pin;                /* version or range to stay in, or NULL */
+    const GPtrArray *skipped;       /* char *: versions that the operator skips */
+    const GPtrArray *rejected;      /* KeyPair: sha256 or version -> reason: releases that failed here */
+    gint64 now_s;
+} PolicyFacts;
+
+typedef struct PolicyChoice {
+    const Release *release;         /* borrowed; NULL: nothing suits */
+    gboolean up_to_date;            /* the installed one is what policy would choose */
+} PolicyChoice;
+
+/* Chooses: `to` NULL: newest release of the channel that is allowed (older than min_age, not withdrawn, rejected,
+ * skipped, outside the pin); falls back to the newest allowed one below the channel's if that is newer than the
+ * installed one. `to` given: exactly it, with objections for all that speaks against it. */
+void policy_choose(const ReleaseIndex *index, const AppConfig *config, const PolicyFacts *facts, const char *to, PolicyChoice *choice, GPtrArray *objections);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tables of keys: what a configuration or manifest may hold, as const rows. Reading, defaults, "config show",
+ * reference and completion all come from the same rows.
+ */
+#pragma once
+
+#include "base/document.h"
+
+typedef enum {
+    KEY_TEXT,      /* char * */
+    KEY_BOOL,      /* gboolean */
+    KEY_INT,       /* gint64, within min..max */
+    KEY_DURATION,  /* gint64 milliseconds: "90s", "5m", "2h", "1d", "250ms"; a bare number counts in seconds */
+    KEY_SIZE,      /* gint64 bytes: "10MB", "1GiB"; a bare number counts in bytes */
+    KEY_ENUM,      /* int: index into `words`, a NULL-terminated list */
+    KEY_VERSION,   /* char *, version_is_valid */
+    KEY_RANGE,     /* char *, version_range_is_valid */
+    KEY_PATH,      /* char *, relative, stays inside (no "..", no leading "/", no empty part, no control characters) */
+    KEY_ABSOLUTE,  /* char *, absolute path */
+    KEY_TEXTS,     /* GPtrArray * of char *; a single text is a list of one */
+    KEY_TEXT_MAP,  /* GPtrArray * of KeyPair *, in order */
+    KEY_TABLE,     /* a struct inline: `table` describes it at `offset` */
+    KEY_TABLES,    /* GPtrArray * of structs of `size` bytes, one per item of a list */
+    KEY_TABLE_MAP, /* the same from a map; the struct's first member `char *name` gets the key */
+    KEY_NODE,      /* const Node *: checked elsewhere (a driver's own keys); borrowed from the document */
+} KeyType;
+
+typedef struct KeyPair { char *name; char *value; } KeyPair;
+
+typedef struct Key {
+    const char *name;     /* NULL ends a table */
+    KeyType type;
+    gsize offset;         /* of the member in the struct */
+    const char *fallback; /* default as it would be written in the document; NULL: NULL, 0, FALSE or empty */
+    const char *summary;  /* one line, lower case, no full stop */
+    gboolean required;
+    gint64 min, max;      /* KEY_INT, KEY_DURATION, KEY_SIZE; both 0: 0..G_MAXINT64 */
+    const char *const *words; /* KEY_ENUM */
+    const struct Key *table;  /* KEY_TABLE, KEY_TABLES, KEY_TABLE_MAP */
+    gsize size;               /* of the struct, KEY_TABLES and KEY_TABLE_MAP */
+    const char *env;      /* environment variable that overrides a host-wide scalar; NULL */
+} Key;
+
+/* Fills `target` (zeroed by the caller) from a map. Faults (of fault_code): "NAME:LINE:COLUMN: unknown key 'sise'; did you mean
+ * 'size'?", "...: 'keep' must be a whole number from 1 to 50, not 'x'". FALSE leaves target to be cleared. */
+gboolean schema_read(const Key *keys, const Node *map, const char *name, int fault_code, gpointer target, GError **error);
+
+/* Frees what schema_read put into `target` (not target itself). Copes with half-filled ones. */
+void schema_clear(const Key *keys, gpointer target);
+
+/* The nearest of NULL-terminated words within an edit distance of 2 (1 for words of up to 4 letters), or NULL. Borrowed. */
+const char *schema_nearest(const char *word, const char *const *words);
+
+/* Writes a target back as a document, defaults included, for `config show`. Each scalar is a map
+ * {value, origin: "default" | "FILE:LINE"}. The caller frees. */
+Node *schema_show(const Key *keys, const Node *map, const char *name, gconstpointer target);
+
+/* Durations and sizes as people write them. FALSE: not one. Format: the shortest exact form ("90s", "5m"). The caller frees. */
+gboolean duration_parse(const char *text, gint64 *duration_ms);
+gboolean size_parse(const char *text, gint64 *size_bytes);
+char *duration_format(gint64 duration_ms);

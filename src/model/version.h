@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Versions: SemVer 2.0 section 11 after an optional "v", any number of numeric fields, missing ones count as 0; a
+ * part after "-" makes a pre-release; build metadata after "+" is ignored. At most 64 of [0-9A-Za-z.+_-].
+ */
+#pragma once
+
+#include <glib.h>
+
+#define VERSION_MAX 64
+
+gboolean version_is_valid(const char *text);      /* allowed characters and length, and not "." or ".." : safe as a file name */
+gboolean version_is_ordered(const char *text);    /* also has the numeric form that can be compared */
+gboolean version_is_prerelease(const char *text);
+int version_compare(const char *a, const char *b); /* <0, 0, >0; both valid; of any length of digits; forms without order compare bytewise after those with one */
+
+/* A range: comparisons joined by "," or space, all must hold: ">=2.0.0 <3", "=1.4", "1.4" (equal), ">1,!=1.5". */
+gboolean version_range_is_valid(const char *range);
+gboolean version_matches(const char *version, const char *range);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the engine hands to every part: where it works, for whom, and where its notes go. */
+#pragma once
+
+#include "model/manifest.h"
+#include "model/place.h"
+
+/* Notes that outlive a crash. A part writes one before it acts on what the note says (rule 1: begun is journalled
+ * first), and after a crash reads it back to find what it had in hand. Keys are the part's own: "main.inode". */
+typedef struct Facts Facts;
+struct Facts {
+    const char *(*get)(Facts *facts, const char *key);                                   /* NULL: never set. Borrowed until the next set */
+    gboolean (*set)(Facts *facts, const char *key, const char *value, GError **error);   /* durable when it returns */
+};
+
+typedef struct PartContext {
+    const Place *place;
+    const char *job;                 /* job id; NULL outside a job */
+    Facts *facts;                    /* NULL outside a job */
+    const char *const *environment;  /* for programs of the release: LIFTLOCK_APP, LIFTLOCK_VERSION, LIFTLOCK_FROM, LIFTLOCK_JOB ... */
+    int lock_fd;                     /* handed on to children whose life counts as the job's; -1 */
+    void (*on_line)(const char *line, gpointer data); /* output of programs: goes to the job's log */
+    gpointer on_line_data;
+    void (*on_progress)(guint64 done, guint64 total, gpointer data); /* may be NULL */
+    gboolean no_new_facts;           /* on the way back: facts may be read, but a failed write must not stop anything */
+} PartContext;
+
+/* Runs a publisher's shell line as the app's user, in `directory`, and turns everything but exit status 0 into a fault of
+ * `code`: "NAME: exit status 3". The line's output goes to on_line. */
+gboolean part_run_line(const PartContext *context, const char *name, const char *line, const char *directory, gint64 timeout_ms, int code, GError **error);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Services: what runs. While a hold stands (place->hold has entries) no service of the app starts, not after a
+ * reboot, not by Restart=, timer or socket; a pass (place->pass/UNIT, gone after a reboot) lets one through.
+ */
+#pragma once
+
+#include "parts/part.h"
+
+typedef struct ServiceState {
+    gboolean known;      /* the manager knows it */
+    gboolean active;     /* runs, or waits for its first connection (socket) */
+    gboolean enabled;    /* starts at boot */
+    gboolean masked;
+    char *enablement;    /* as the manager says: "enabled", "static", "masked" ... */
+    guint64 restarts;    /* by the manager itself, since the last start */
+    pid_t main_pid;      /* 0: none */
+    guint64 main_start;  /* its start time, ticks: tells the old process from the new one */
+    char *description;   /* for people: "active (running) since ..." */
+} ServiceState;
+void service_state_clear(ServiceState *state);
+
+typedef struct ServiceDriver {
+    const char *name, *summary;
+    gboolean (*observe)(const PartContext *context, const Service *service, ServiceState *state, GError **error);
+    /* Once per install or change of services: hold drop-ins and the like. Idempotent, reversible by `retire`. */
+    gboolean (*equip)(const PartContext *context, const Service *service, GError **error);
+    gboolean (*retire)(const PartContext *context, const Service *service, GError **error);
+    /* Starts and waits until the manager says so; FAULT_START. Idempotent. */
+    gboolean (*start)(const PartContext *context, const Service *service, GError **error);
+    /* Stops and observes that no process of it is left (its cgroup or marked processes are empty); FAULT_DRAIN. Idempotent. */
+    gboolean (*stop)(const PartContext *context, const Service *service, GError **error);
+    /* Pids of all its processes now: GArray of pid_t. */
+    GArray *(*processes)(const PartContext *context, const Service *service);
+} ServiceDriver;
+
+extern const ServiceDriver *const service_drivers[];
+const ServiceDriver *service_find(const Service *service);
