@@ -34,5 +34,21 @@ typedef struct ServiceDriver {
     GArray *(*processes)(const PartContext *context, const Service *service);
 } ServiceDriver;
 
-extern const ServiceDriver *const service_drivers[];
-const ServiceDriver *service_find(const Service *service);
+extern const ServiceDriver *const service_drivers[]; /* NULL-terminated */
+const ServiceDriver *service_find(const Service *service); /* never NULL: "systemd" if it has a unit, else "command" */
+
+/* The name below place->pass that lets this service through a hold: its unit's full name ("web.service") or, for driver
+ * command, its own name. The caller frees. */
+char *service_pass_name(const Service *service);
+
+/* Who holds the app: the first claim's name, NULL if no hold stands or the service has its pass. The caller frees. */
+char *service_held_by(const Place *place, const Service *service);
+
+/* Puts back whether a unit starts at boot: `enablement` is what `observe` returned earlier ("enabled", "disabled",
+ * "enabled-runtime"; words that no command sets, such as "static" or "generated", are good as they are). A mask that came
+ * in between is taken away, one that was there is put back. Nothing to do for driver command. Idempotent; FAULT_START. */
+gboolean service_restore_enablement(const PartContext *context, const Service *service, const char *enablement, GError **error);
+
+/* The inner program `wait-hold HOLD PASS`: returns 0 as soon as the directory HOLD has no entry, or PASS exists. It is what a
+ * unit that a socket may start waits on while a hold stands. argv[0] is "wait-hold". Returns an exit status. */
+int service_wait_hold_main(int argc, char **argv);
