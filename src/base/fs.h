@@ -17,6 +17,10 @@ void fs_fd_clear(int *fd);
 #define fs_fd __attribute__((cleanup(fs_fd_clear)))
 int fs_fd_steal(int *fd);
 
+/* A path for people: valid UTF-8 on one line (other bytes as \xHH), the middle of a very long one left out.
+ * The caller frees. */
+char *fs_display(const char *path);
+
 /* Opens a directory that the caller trusts (links in the path are followed). -1 on failure. Close-on-exec. */
 int fs_open_dir(const char *path, GError **error);
 
@@ -55,7 +59,7 @@ gboolean fs_sync_file_system(int fd, GError **error);      /* syncfs: all of the
 gboolean fs_copy_content(int from_fd, int to_fd, gboolean *shared, GError **error);
 
 /* Copies a tree (files, directories, links, FIFOs refused) with modes and times, and with owners when run with
- * rights; `to` must not exist. Not synced. */
+ * rights; `to` must not exist, and does not if it fails. A file that vanishes meanwhile is left out. Not synced. */
 gboolean fs_copy_tree(int from_dirfd, const char *from, int to_dirfd, const char *to, GError **error);
 
 typedef struct FsUsage {
@@ -73,7 +77,7 @@ gboolean fs_room(const char *path, FsRoom *room, GError **error); /* of the near
 /* Reserves `bytes` in a file (posix_fallocate) so that a way back needs no room that others may take. */
 gboolean fs_reserve(int dirfd, const char *name, guint64 bytes, GError **error);
 
-/* Called for each entry of a tree, parents before children, names in bytewise order. `path` is relative to the start.
+/* Called for each entry of a tree (not for the start itself), parents before children, names in bytewise order. `path` is relative to the start.
  * Returning FALSE with *error set ends the walk. */
 typedef gboolean (*FsVisit)(int parent_fd, const char *name, const char *path, const struct stat *st, gpointer data, GError **error);
 gboolean fs_walk(int dirfd, const char *path, FsVisit visit, gpointer data, GError **error);
