@@ -35,7 +35,7 @@ typedef struct Place {
     gboolean change_user; /* we are root and the app's user is another */
 } Place;
 
-/* `app_root` NULL: /opt/NAME below the host's root. The user's ids are the caller's to fill in. */
+/* `app_root` NULL: /opt/NAME below the host's root; else it moves below LIFTLOCK_ROOT unless it lies there already. The user's ids are the caller's to fill in. */
 Place *place_new(const HostPlace *host, const char *app, const char *app_root);
 void place_free(Place *place);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Place, place_free)
