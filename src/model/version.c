@@ -1,2 +1,257 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Versions: what is one, which is newer, and which range holds which. */
 #include "model/version.h"
+
+#include <string.h>
+
+static gboolean is_word_character(char c)
+{
+    return g_ascii_isalnum(c) || c == '-' || c == '_';
+}
+
+static gboolean is_version_character(char c)
+{
+    return is_word_character(c) || c == '.' || c == '+';
+}
+
+gboolean version_is_valid(const char *text)
+{
+    gsize length = text ? strnlen(text, VERSION_MAX + 1) : 0;
+    if (length == 0 || length > VERSION_MAX)
+        return FALSE;
+    for (gsize i = 0; i < length; i++)
+        if (!is_version_character(text[i]))
+            return FALSE;
+    /* These name other things on disk: hidden files, options of commands, and trees that are still being made. */
+    return text[0] != '.' && text[0] != '-' && !g_str_has_suffix(text, ".partial") &&
+           !g_str_has_suffix(text, ".pending");
+}
+
+static const char *after_v(const char *text)
+{
+    return text[0] == 'v' && g_ascii_isdigit(text[1]) ? text + 1 : text;
+}
+
+/* The end of the numeric fields; NULL if the text does not begin with any. */
+static const char *core_end(const char *core)
+{
+    const char *p = core;
+    for (;;) {
+        if (!g_ascii_isdigit(*p))
+            return NULL;
+        while (g_ascii_isdigit(*p))
+            p++;
+        if (*p != '.')
+            return p;
+        p++;
+    }
+}
+
+/* The end of dot-separated words, none of them empty; NULL if one is. */
+static const char *words_end(const char *words)
+{
+    const char *p = words;
+    for (;;) {
+        if (!is_word_character(*p))
+            return NULL;
+        while (is_word_character(*p))
+            p++;
+        if (*p != '.')
+            return p;
+        p++;
+    }
+}
+
+gboolean version_is_ordered(const char *text)
+{
+    if (!version_is_valid(text))
+        return FALSE;
+    const char *p = core_end(after_v(text));
+    if (p && *p == '-')
+        p = words_end(p + 1);
+    return p && (*p == '\0' || (*p == '+' && p[1] != '\0'));
+}
+
+gboolean version_is_prerelease(const char *text)
+{
+    return version_is_ordered(text) && *core_end(after_v(text)) == '-';
+}
+
+/* Digits of any length as numbers: no integer type is wide enough for what a publisher may write. */
+static int compare_digits(const char *a, gsize a_length, const char *b, gsize b_length)
+{
+    while (a_length > 0 && *a == '0')
+        a++, a_length--;
+    while (b_length > 0 && *b == '0')
+        b++, b_length--;
+    if (a_length != b_length)
+        return a_length < b_length ? -1 : 1;
+    return a_length ? memcmp(a, b, a_length) : 0;
+}
+
+static gsize digits_length(const char *p)
+{
+    gsize length = 0;
+    while (g_ascii_isdigit(p[length]))
+        length++;
+    return length;
+}
+
+/* Compares the numeric fields and moves both behind them. */
+static int compare_cores(const char **a, const char **b)
+{
+    int result = 0;
+    gboolean more_a = TRUE, more_b = TRUE;
+    while (more_a || more_b) {
+        gsize a_length = more_a ? digits_length(*a) : 0, b_length = more_b ? digits_length(*b) : 0;
+        if (result == 0)
+            result = compare_digits(*a, a_length, *b, b_length);
+        *a += a_length;
+        *b += b_length;
+        more_a = more_a && **a == '.';
+        more_b = more_b && **b == '.';
+        *a += more_a;
+        *b += more_b;
+    }
+    return result;
+}
+
+/* One identifier of a pre-release: numbers by value and below words, words bytewise. */
+static int compare_words(const char *a, gsize a_length, const char *b, gsize b_length)
+{
+    gboolean a_number = digits_length(a) >= a_length, b_number = digits_length(b) >= b_length;
+    if (a_number != b_number)
+        return a_number ? -1 : 1;
+    if (a_number)
+        return compare_digits(a, a_length, b, b_length);
+    int result = memcmp(a, b, MIN(a_length, b_length));
+    return result ? result : (a_length > b_length) - (a_length < b_length);
+}
+
+/* SemVer 2.0 section 11.4; both behind their "-". */
+static int compare_prereleases(const char *a, const char *b)
+{
+    for (;;) {
+        gsize a_length = strcspn(a, ".+"), b_length = strcspn(b, ".+");
+        int result = compare_words(a, a_length, b, b_length);
+        if (result)
+            return result;
+        a += a_length;
+        b += b_length;
+        if (*a != '.' || *b != '.')
+            return (*a == '.') - (*b == '.');
+        a++, b++;
+    }
+}
+
+int version_compare(const char *a, const char *b)
+{
+    gboolean a_ordered = version_is_ordered(a), b_ordered = version_is_ordered(b);
+    if (a_ordered != b_ordered)
+        return a_ordered ? -1 : 1;
+    if (!a_ordered)
+        return g_strcmp0(a, b);
+    a = after_v(a);
+    b = after_v(b);
+    int result = compare_cores(&a, &b);
+    if (result)
+        return result;
+    if (*a != '-' || *b != '-')
+        return (*b == '-') - (*a == '-');
+    return compare_prereleases(a + 1, b + 1);
+}
+
+typedef enum { RANGE_EQUAL, RANGE_NOT_EQUAL, RANGE_LESS, RANGE_AT_MOST, RANGE_GREATER, RANGE_AT_LEAST } RangeOperator;
+
+static const struct {
+    const char *sign;
+    RangeOperator operator;
+} range_signs[] = {
+    {">=", RANGE_AT_LEAST}, {"<=", RANGE_AT_MOST}, {"!=", RANGE_NOT_EQUAL}, {"==", RANGE_EQUAL},
+    {">", RANGE_GREATER},   {"<", RANGE_LESS},     {"=", RANGE_EQUAL},
+};
+
+/* Reads one comparison and moves behind it. FALSE: it is not one. */
+static gboolean range_next(const char **range, RangeOperator *operator, char version[VERSION_MAX + 1])
+{
+    const char *p = *range;
+    *operator= RANGE_EQUAL;
+    for (gsize i = 0; i < G_N_ELEMENTS(range_signs); i++)
+        if (g_str_has_prefix(p, range_signs[i].sign)) {
+            *operator= range_signs[i].operator;
+            p += strlen(range_signs[i].sign);
+            p += strspn(p, " ");
+            break;
+        }
+    gsize length = strcspn(p, " ,");
+    if (length == 0 || length > VERSION_MAX)
+        return FALSE;
+    memcpy(version, p, length);
+    version[length] = '\0';
+    *range = p + length;
+    return *operator<= RANGE_NOT_EQUAL ? version_is_valid(version) : version_is_ordered(version);
+}
+
+/* Moves over what may stand between two comparisons: spaces and at most one comma. */
+static const char *range_gap(const char *p)
+{
+    p += strspn(p, " ");
+    if (*p == ',')
+        p++;
+    return p + strspn(p, " ");
+}
+
+static gboolean comparison_holds(const char *version, RangeOperator operator, const char * bound)
+{
+    int result = version_compare(version, bound);
+    switch (operator) {
+    case RANGE_EQUAL:
+        return result == 0;
+    case RANGE_NOT_EQUAL:
+        return result != 0;
+    default:
+        break;
+    }
+    /* "nightly" is not known to be at least 2.0, whatever the order of texts says. */
+    if (!version_is_ordered(version))
+        return FALSE;
+    return operator== RANGE_LESS    ? result < 0 :
+           operator== RANGE_AT_MOST ? result <= 0
+           :
+           operator== RANGE_GREATER ? result > 0
+                                    : result >= 0;
+}
+
+/* Walks the range; *holds (may be NULL) gets whether `version` satisfies it. FALSE: the range is not one. */
+static gboolean range_walk(const char *range, const char *version, gboolean *holds)
+{
+    if (!range)
+        return FALSE;
+    const char *p = range + strspn(range, " ");
+    if (!*p)
+        return FALSE;
+    while (*p) {
+        RangeOperator operator;
+        char bound[VERSION_MAX + 1];
+        if (!range_next(&p, &operator, bound))
+            return FALSE;
+        if (holds && !comparison_holds(version, operator, bound))
+            *holds = FALSE;
+        const char *next = range_gap(p);
+        if (!*next && memchr(p, ',', (gsize)(next - p)))
+            return FALSE;
+        p = next;
+    }
+    return TRUE;
+}
+
+gboolean version_range_is_valid(const char *range)
+{
+    return range_walk(range, NULL, NULL);
+}
+
+gboolean version_matches(const char *version, const char *range)
+{
+    gboolean holds = TRUE;
+    return version_is_valid(version) && range_walk(range, version, &holds) && holds;
+}
