@@ -34,6 +34,9 @@ typedef struct Check {
     gint64 retry_delay_ms; /* default 1s */
 } Check;
 
+/* The kind of a check: "command", "http", "tcp", "unix", "unit" or "file"; NULL for one that was not given (identity, probe.progress). */
+const char *check_kind(const Check *check);
+
 typedef struct SharedPath { char *path; int class_; } SharedPath; /* path in the tree -> shared/path */
 
 typedef struct DataSet {
@@ -55,7 +58,7 @@ typedef struct Service {
 } Service;
 
 typedef struct Conditional { char *condition, *action, *message; GPtrArray *manual_steps; } Conditional;
-typedef struct VersionCommands { char *name; GPtrArray *commands; } VersionCommands; /* migrations: "2.0.0": [..] */
+typedef struct VersionCommands { char *name; GPtrArray *commands; } VersionCommands; /* migrations: "2.0.0": [..]; as KeyTexts */
 typedef struct Notification { char *type; char *url; char *command; char *message; } Notification;
 
 typedef struct Manifest {
@@ -82,16 +85,19 @@ typedef struct Manifest {
     struct { char *strategy; gint64 keep_backups, keep_releases; GPtrArray *auto_rollback_on; } rollback;
     struct { GPtrArray *remove_files, *remove_directories, *commands; } cleanup;
     struct { GPtrArray *on_success, *on_failure; } notifications; /* Notification */
-    const Node *files, *directories, *sql; /* rooms of later layouts and drivers; refused by `releases` with the reason */
+    const Node *files, *directories, *sql, *post_install; /* rooms of later layouts and drivers; refused by `releases` with the reason */
     Node *document; /* owned: what the borrowed nodes point into */
 } Manifest;
 
 extern const Key manifest_keys[];
+extern const char *const layout_names[]; /* words of LayoutKind */
+extern const char *const data_class_names[]; /* words of DataClass */
 extern const char *const manifest_names[]; /* NULL-terminated, in order of preference: liftlock.yaml liftlock.json update-manifest.yaml */
 
 /* Reads a parsed document; takes it in any case. `name` is for errors. Checks also what one key cannot say alone: each
- * check has exactly one kind, names are unique, fence none only without migrations, services have unit or start ...
- * FAULT_MANIFEST. */
+ * check has exactly one kind, names are unique, services have unit or start, migrations have versions that this release
+ * reaches ... (whether fence "none" is legal depends on what is installed: the plan decides.) Checks without a name are
+ * named after their place, "trial 1"; services after their unit. FAULT_MANIFEST. */
 Manifest *manifest_read(Node *document, const char *name, GError **error);
 void manifest_free(Manifest *manifest);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Manifest, manifest_free)
