@@ -1,2 +1,329 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Configuration of the host and of the apps on it: one row a key. */
 #include "model/config.h"
+
+#include "base/fault.h"
+#include "model/manifest_check.h"
+
+#include <string.h>
+
+#define DAY_MS (24 * 60 * 60 * 1000)
+#define OF(type, member) offsetof(type, member)
+#define IN(part, member) (offsetof(AppConfig, part.member) - offsetof(AppConfig, part))
+
+const char *const trust_names[] = {"tuf", "minisign", "checksum", "git", "none", NULL};
+const char *const mode_names[] = {"manual", "dashboard", NULL};
+const char *const verdict_names[] = {"updated", "rolled-back", "failed", "refused", "needs-help", NULL};
+
+static const char *const source_names[] = {"folder", "http", "git", "sftp", "repository", NULL};
+static const char *const order_names[] = {"semver", "listed", NULL};
+static const char *const notify_names[] = {"webhook", "command", "log", NULL};
+
+/* clang-format off */
+/* Whom children run as and whom liftlock believes is for the file alone: those rows have no variable. */
+const Key host_config_keys[] = {
+    {"child_user", KEY_TEXT, OF(HostConfig, child_user), "liftlock", "system user of the children that touch network and archives"},
+    {"allow_trust_none", KEY_BOOL, OF(HostConfig, allow_trust_none), "false", "whether an app may be installed without any trust"},
+    {"job_retry", KEY_DURATION, OF(HostConfig, job_retry_ms), "1m", "first wait before a failed job is tried again; doubles", .min = 1000, .max = DAY_MS, .env = "LIFTLOCK_JOB_RETRY"},
+    {"max_release_size", KEY_SIZE, OF(HostConfig, max_release_bytes), "8GiB", "largest release, packed or unpacked", .min = 1, .max = G_MAXINT64, .env = "LIFTLOCK_MAX_RELEASE_SIZE"},
+    {"max_file_size", KEY_SIZE, OF(HostConfig, max_file_bytes), "4GiB", "largest file of a release", .min = 1, .max = G_MAXINT64, .env = "LIFTLOCK_MAX_FILE_SIZE"},
+    {"max_entries", KEY_INT, OF(HostConfig, max_entries), "1000000", "most files and directories of a release", .min = 1, .max = 100000000, .env = "LIFTLOCK_MAX_ENTRIES"},
+    {"max_index_size", KEY_SIZE, OF(HostConfig, max_index_bytes), "1MiB", "largest list of releases", .min = 1024, .max = DOCUMENT_MAX_BYTES, .env = "LIFTLOCK_MAX_INDEX_SIZE"},
+    {"space_margin", KEY_SIZE, OF(HostConfig, space_margin_bytes), "64MiB", "room that must stay free on each file system", .env = "LIFTLOCK_SPACE_MARGIN"},
+    {"proxy", KEY_TEXT, OF(HostConfig, proxy), NULL, "proxy of all transfers", .env = "LIFTLOCK_PROXY"},
+    {0},
+};
+
+static const Key app_keys[] = {
+    {"root", KEY_ABSOLUTE, IN(app, root), NULL, "where the app lives; default: /opt/NAME"},
+    {"user", KEY_TEXT, IN(app, user), NULL, "user that the app runs as; default: its name"},
+    {"group", KEY_TEXT, IN(app, group), NULL, "group that the app runs as; default: the user's"},
+    {"manifest", KEY_PATH, IN(app, manifest), NULL, "the manifest's name in a release, where it is not one of ours"},
+    {"privileged_hooks", KEY_BOOL, IN(app, privileged_hooks), "false", "whether the publisher's shell lines may run as root"},
+    {0},
+};
+
+static const Key source_keys[] = {
+    {"type", KEY_TEXT, IN(source, type), NULL, "kind of source", .required = TRUE, .words = source_names},
+    {"url", KEY_TEXT, IN(source, url), NULL, "address of the source"},
+    {"path", KEY_ABSOLUTE, IN(source, path), NULL, "directory of a source of type folder"},
+    {"channel", KEY_TEXT, IN(source, channel), "stable", "which of the publisher's channels to follow"},
+    {"headers_file", KEY_TEXTS, IN(source, headers_file), NULL, "files with HTTP headers such as tokens, one a line"},
+    {"prereleases", KEY_BOOL, IN(source, prereleases), "false", "whether pre-releases may be chosen"},
+    {"versions", KEY_TEXT, IN(source, versions), "semver", "how versions are ordered; listed: as the index lists them", .words = order_names},
+    {0},
+};
+
+static const Key trust_keys[] = {
+    {"level", KEY_ENUM, IN(trust, level), NULL, "what proves that a release is the publisher's", .required = TRUE, .words = trust_names},
+    {"key", KEY_TEXT, IN(trust, key), NULL, "the publisher's public key"},
+    {0},
+};
+
+static const Key policy_keys[] = {
+    {"mode", KEY_ENUM, IN(policy, mode), "manual", "manual: the operator may override; dashboard: policy decides", .words = mode_names},
+    {"min_age", KEY_DURATION, IN(policy, min_age_ms), "0", "how old a release must be before it is taken", .max = (gint64)3650 * DAY_MS},
+    {"pin", KEY_RANGE, IN(policy, pin), NULL, "version or range to stay in"},
+    {"keep_releases", KEY_INT, IN(policy, keep_releases), NULL, "releases to keep on disk; default: as the manifest says", .min = 2, .max = 1000},
+    {"keep_backups", KEY_INT, IN(policy, keep_backups), NULL, "backups to keep; default: as the manifest says", .max = 1000},
+    {"max_attempts", KEY_INT, IN(policy, max_attempts), "3", "attempts before a job waits for the operator", .min = 1, .max = 100},
+    {0},
+};
+
+static const Key notify_keys[] = {
+    {"type", KEY_TEXT, OF(NotifyConfig, type), NULL, "how to tell", .required = TRUE, .words = notify_names},
+    {"url", KEY_TEXT, OF(NotifyConfig, url), NULL, "where the webhook is"},
+    {"url_file", KEY_ABSOLUTE, OF(NotifyConfig, url_file), NULL, "file that holds the webhook's address, where it is a secret"},
+    {"command", KEY_TEXT, OF(NotifyConfig, command), NULL, "shell line that gets the message on its standard input"},
+    {"on", KEY_TEXTS, OF(NotifyConfig, on), NULL, "verdicts to tell of; default: all", .words = verdict_names},
+    {"message", KEY_TEXT, OF(NotifyConfig, message), NULL, "text; {app} {version} {from} {error} {host} {verdict} are replaced"},
+    {"timeout", KEY_DURATION, OF(NotifyConfig, timeout_ms), "10s", "longest time of one try", .min = 1, .max = 600000},
+    {"retry_count", KEY_INT, OF(NotifyConfig, retry_count), "2", "further tries", .max = 100},
+    {0},
+};
+
+static const Key observe_keys[] = {
+    {"window", KEY_DURATION, IN(observe, window_ms), NULL, "time that a release is watched; default: as the manifest says", .max = (gint64)7 * DAY_MS},
+    {0},
+};
+
+const Key app_config_keys[] = {
+    {"app", KEY_TABLE, OF(AppConfig, app), NULL, "the app on this host", .table = app_keys},
+    {"source", KEY_TABLE, OF(AppConfig, source), NULL, "where releases come from", .required = TRUE, .table = source_keys},
+    {"trust", KEY_TABLE, OF(AppConfig, trust), NULL, "what proves that they are the publisher's", .required = TRUE, .table = trust_keys},
+    {"policy", KEY_TABLE, OF(AppConfig, policy), NULL, "which release may follow which, when", .table = policy_keys},
+    {"notify", KEY_TABLE_MAP, OF(AppConfig, notify), NULL, "whom to tell", .table = notify_keys, .size = sizeof(NotifyConfig)},
+    {"observe", KEY_TABLE, OF(AppConfig, observe), NULL, "what is watched after commit", .table = observe_keys},
+    {0},
+};
+/* clang-format on */
+
+/* --- the host ------------------------------------------------------------------------------------------------ */
+
+HostConfig *host_config_read(Node *document, const char *path, gboolean environment, GError **error)
+{
+    g_autoptr(HostConfig) config = g_new0(HostConfig, 1);
+    config->document = document;
+    if (environment && !schema_environment(host_config_keys, document, FAULT_CONFIG, error))
+        return NULL;
+    if (!schema_read(host_config_keys, document, path, FAULT_CONFIG, config, error))
+        return NULL;
+    return g_steal_pointer(&config);
+}
+
+void host_config_free(HostConfig *config)
+{
+    if (!config)
+        return;
+    schema_clear(host_config_keys, config);
+    node_free(config->document);
+    g_free(config);
+}
+
+/* --- an app -------------------------------------------------------------------------------------------------- */
+
+typedef struct Checker {
+    const char *path;
+    const Node *document;
+    GError **error;
+} Checker;
+
+/* A fault at the value that `pointer` names, or at its table where it is absent. */
+static gboolean fault_at(const Checker *checker, const char *pointer, const char *format, ...) G_GNUC_PRINTF(3, 4);
+static gboolean fault_at(const Checker *checker, const char *pointer, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_autofree char *at = g_strdup(pointer);
+    const Node *node = NULL;
+    while (!(node = node_pointer(checker->document, at)) && *at)
+        *strrchr(at, '/') = '\0';
+    return schema_fault(checker->error, FAULT_CONFIG, checker->path, node ? node->line : 0, node ? node->column : 0,
+                        "%s", text);
+}
+
+gboolean app_name_is_valid(const char *name)
+{
+    static const char first[] = G_CSET_a_2_z G_CSET_DIGITS;
+    static const char rest[] = G_CSET_a_2_z G_CSET_DIGITS "_-";
+    if (!name || !*name || !strchr(first, *name) || strcmp(name, "liftlock") == 0)
+        return FALSE;
+    gsize length = strspn(name, rest);
+    return length <= 32 && name[length] == '\0';
+}
+
+/* useradd(8)'s names. Numbers are refused: "0" is root as well. */
+static gboolean is_account(const char *name)
+{
+    gsize length = strspn(name, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "_.-");
+    return (g_ascii_isalpha(*name) || *name == '_') && length <= 32 && name[length] == '\0';
+}
+
+static gboolean check_app(const Checker *checker, const AppConfig *config)
+{
+    const struct {
+        const char *pointer, *value;
+    } accounts[] = {{"/app/user", config->app.user}, {"/app/group", config->app.group}};
+    for (gsize i = 0; i < G_N_ELEMENTS(accounts); i++)
+        if (accounts[i].value && !is_account(accounts[i].value)) {
+            g_autofree char *quoted = schema_quote(accounts[i].value);
+            return fault_at(checker, accounts[i].pointer, "'%s' must be a name of a %s, not %s",
+                            accounts[i].pointer + strlen("/app/"), accounts[i].pointer + strlen("/app/"), quoted);
+        }
+    if (config->app.root && strcmp(config->app.root, "/") == 0)
+        return fault_at(checker, "/app/root", "'root' must be a directory of the app's own, not '/'");
+    if (g_strcmp0(config->app.user, "root") == 0 && !config->app.privileged_hooks)
+        return fault_at(checker, "/app/user", "'user' is root, but 'privileged_hooks' is not true") ||
+               fault_hint(checker->error, "the publisher's shell lines would run as root; give the app a user of its "
+                                          "own, or allow it on purpose");
+    return TRUE;
+}
+
+/* Whether an address holds a user or password, which `config show` and logs would show. */
+static gboolean has_credentials(const char *url)
+{
+    const char *host = strstr(url, "://");
+    return host && memchr(host + 3, '@', strcspn(host + 3, "/?#")) != NULL;
+}
+
+static gboolean check_source(const Checker *checker, const AppConfig *config)
+{
+    const char *type = config->source.type, *url = config->source.url;
+    gboolean folder = strcmp(type, "folder") == 0, http = strcmp(type, "http") == 0;
+    if (folder && !config->source.path)
+        return fault_at(checker, "/source/path", "a source of type 'folder' needs 'path'");
+    if (folder && url)
+        return fault_at(checker, "/source/url", "'url' has no meaning for a source of type 'folder'");
+    if (!folder && !url)
+        return fault_at(checker, "/source/url", "a source of type '%s' needs 'url'", type);
+    if (!folder && config->source.path)
+        return fault_at(checker, "/source/path", "'path' has no meaning for a source of type '%s'", type);
+    if (http && has_credentials(url))
+        return fault_at(checker, "/source/url", "'url' must not hold a user or password") ||
+               fault_hint(checker->error, "put the header into a file of root's alone and name it in 'headers_file'");
+    if (http && !url_is_plain(url)) {
+        g_autofree char *quoted = schema_quote(url);
+        return fault_at(checker, "/source/url", "'url' must be an http or https address, not %s", quoted);
+    }
+    for (guint i = 0; i < config->source.headers_file->len; i++)
+        if (*(const char *)config->source.headers_file->pdata[i] != '/') {
+            g_autofree char *quoted = schema_quote(config->source.headers_file->pdata[i]);
+            return fault_at(checker, "/source/headers_file", "'headers_file' must be an absolute path, not %s", quoted);
+        }
+    return TRUE;
+}
+
+/* minisign's public keys: base64 of "Ed", 8 bytes of id and 32 of key. */
+static gboolean is_minisign_key(const char *text)
+{
+    if (strlen(text) != 56 || text[strspn(text, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "+/")] != '\0')
+        return FALSE;
+    gsize size = 0;
+    g_autofree guchar *bytes = g_base64_decode(text, &size);
+    return size == 42 && bytes[0] == 'E' && bytes[1] == 'd';
+}
+
+static gboolean check_trust(const Checker *checker, const AppConfig *config)
+{
+    const char *key = config->trust.key;
+    int level = config->trust.level;
+    if (level == TRUST_MINISIGN && !key)
+        return fault_at(checker, "/trust/key", "trust level 'minisign' needs 'key'");
+    if (level == TRUST_MINISIGN && !is_minisign_key(key)) {
+        g_autofree char *quoted = schema_quote(key);
+        return fault_at(checker, "/trust/key",
+                        "'key' must be a minisign public key (RW and 54 more characters), not %s", quoted);
+    }
+    if ((level == TRUST_CHECKSUM || level == TRUST_NONE) && key)
+        return fault_at(checker, "/trust/key", "'key' has no meaning with trust level '%s'", trust_names[level]);
+    return TRUE;
+}
+
+/* Each type needs one thing, and what another type needs would be without effect. */
+static gboolean check_notify(const Checker *checker, const NotifyConfig *notify)
+{
+    gboolean webhook = strcmp(notify->type, "webhook") == 0, command = strcmp(notify->type, "command") == 0;
+    g_autofree char *table = g_strdup_printf("/notify/%s", notify->name);
+    g_autofree char *name = schema_quote(notify->name);
+    if (webhook && !notify->url == !notify->url_file)
+        return fault_at(checker, table, "notify %s needs either 'url' or 'url_file'", name);
+    if (webhook && notify->url && !url_is_plain(notify->url))
+        return fault_at(checker, table, "'url' of notify %s must be an http or https address", name);
+    if (!webhook && (notify->url || notify->url_file))
+        return fault_at(checker, table, "'%s' has no meaning for notify %s of type '%s'",
+                        notify->url ? "url" : "url_file", name, notify->type);
+    if (command && !notify->command)
+        return fault_at(checker, table, "notify %s needs 'command'", name);
+    if (!command && notify->command)
+        return fault_at(checker, table, "'command' has no meaning for notify %s of type '%s'", name, notify->type);
+    g_autofree char *on = g_strconcat(table, "/on", NULL);
+    if (notify->on->len == 0 && node_pointer(checker->document, on))
+        return fault_at(checker, on, "'on' of notify %s is empty", name) ||
+               fault_hint(checker->error, "leave 'on' out to be told of all, or remove [notify.%s]", notify->name);
+    return TRUE;
+}
+
+static gboolean check_notifies(const Checker *checker, const AppConfig *config)
+{
+    for (guint i = 0; i < config->notify->len; i++) {
+        NotifyConfig *notify = config->notify->pdata[i];
+        if (!app_name_is_valid(notify->name)) {
+            g_autofree char *quoted = schema_quote(notify->name);
+            return fault_at(checker, "/notify",
+                            "a name below 'notify' must be at most 32 of a-z, 0-9, '_' and '-', not %s", quoted);
+        }
+        gboolean tells_of_all = notify->on->len == 0; /* an empty list has been refused */
+        if (!check_notify(checker, notify))
+            return FALSE;
+        for (guint j = 0; tells_of_all && verdict_names[j]; j++)
+            g_ptr_array_add(notify->on, g_strdup(verdict_names[j]));
+    }
+    return TRUE;
+}
+
+/* Numbers that the manifest gives where the operator does not. */
+static void defer_to_manifest(AppConfig *config)
+{
+    const struct {
+        const char *pointer;
+        gint64 *value;
+    } deferred[] = {{"/policy/keep_releases", &config->policy.keep_releases},
+                    {"/policy/keep_backups", &config->policy.keep_backups},
+                    {"/observe/window", &config->observe.window_ms}};
+    for (gsize i = 0; i < G_N_ELEMENTS(deferred); i++)
+        if (!node_pointer(config->document, deferred[i].pointer))
+            *deferred[i].value = -1;
+}
+
+AppConfig *app_config_read(Node *document, const char *name, const char *path, GError **error)
+{
+    g_autoptr(AppConfig) config = g_new0(AppConfig, 1);
+    config->document = document;
+    config->name = g_strdup(name);
+    if (!app_name_is_valid(name)) {
+        g_autofree char *quoted = schema_quote(name);
+        fault_set(error, FAULT_CONFIG, "%s: %s is no name of an app", path, quoted);
+        fault_hint(error, "names are at most 32 of a-z, 0-9, '_' and '-', and begin with a letter or digit");
+        return NULL;
+    }
+    if (!schema_read(app_config_keys, document, path, FAULT_CONFIG, config, error))
+        return NULL;
+    const Checker checker = {.path = path, .document = document, .error = error};
+    if (!check_app(&checker, config) || !check_source(&checker, config) || !check_trust(&checker, config) ||
+        !check_notifies(&checker, config))
+        return NULL;
+    defer_to_manifest(config);
+    return g_steal_pointer(&config);
+}
+
+void app_config_free(AppConfig *config)
+{
+    if (!config)
+        return;
+    schema_clear(app_config_keys, config);
+    g_free(config->name);
+    node_free(config->document);
+    g_free(config);
+}

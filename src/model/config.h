@@ -11,7 +11,7 @@ typedef struct NotifyConfig { /* [notify.NAME] */
     char *name, *type;      /* webhook, command, log */
     char *url, *url_file;   /* webhook: one of them; url_file keeps it out of the config */
     char *command;          /* command: a shell line; the message comes on its standard input */
-    GPtrArray *on;          /* verdicts; default all */
+    GPtrArray *on;          /* verdicts; never empty: default all */
     char *message;          /* {app} {version} {from} {error} {host} {verdict} */
     gint64 timeout_ms;      /* 10s */
     gint64 retry_count;     /* 2 */
@@ -19,6 +19,7 @@ typedef struct NotifyConfig { /* [notify.NAME] */
 
 typedef struct HostConfig {
     char *child_user;        /* "liftlock" */
+    gboolean allow_trust_none; /* apps may be installed with [trust] level "none" */
     gint64 job_retry_ms;     /* first back-off between attempts */
     gint64 max_release_bytes, max_file_bytes, max_entries, max_index_bytes;
     gint64 space_margin_bytes;
@@ -31,12 +32,15 @@ typedef struct AppConfig {
     struct { char *root, *user, *group, *manifest; gboolean privileged_hooks; } app;
     struct { char *type, *url, *path, *channel; GPtrArray *headers_file; gboolean prereleases; char *versions; } source;
     struct { int level; char *key; } trust;
-    struct { int mode; gint64 min_age_ms; char *pin; gint64 keep_releases, keep_backups; gint64 max_attempts; } policy;
+    struct { int mode; gint64 min_age_ms; char *pin; gint64 keep_releases, keep_backups /* -1: the manifest's */; gint64 max_attempts; } policy;
     GPtrArray *notify;       /* NotifyConfig */
     struct { gint64 window_ms; } observe; /* -1: the manifest's */
     Node *document;
 } AppConfig;
 
+extern const char *const trust_names[];   /* words of TrustLevel */
+extern const char *const mode_names[];    /* words of PolicyMode */
+extern const char *const verdict_names[]; /* what [notify.NAME] on may list */
 extern const Key host_config_keys[], app_config_keys[];
 
 /* Both take the document in any case. `path` is for errors. FAULT_CONFIG. Environment overrides are applied to the
