@@ -8,15 +8,15 @@
 #include "parts/part.h"
 
 typedef struct ServiceState {
-    gboolean known;      /* the manager knows it */
-    gboolean active;     /* runs, or waits for its first connection (socket) */
-    gboolean enabled;    /* starts at boot */
+    gboolean known;   /* the manager knows it */
+    gboolean active;  /* runs, or waits for its first connection (socket) */
+    gboolean enabled; /* starts at boot */
     gboolean masked;
-    char *enablement;    /* as the manager says: "enabled", "static", "masked" ... */
-    guint64 restarts;    /* by the manager itself, since the last start */
-    pid_t main_pid;      /* 0: none */
-    guint64 main_start;  /* its start time, ticks: tells the old process from the new one */
-    char *description;   /* for people: "active (running) since ..." */
+    char *enablement;   /* as the manager says: "enabled", "static", "masked" ... */
+    guint64 restarts;   /* by the manager itself, since the last start */
+    pid_t main_pid;     /* 0: none */
+    guint64 main_start; /* its start time, ticks: tells the old process from the new one */
+    char *description;  /* for people: "active (running) since ..." */
 } ServiceState;
 void service_state_clear(ServiceState *state);
 
@@ -28,13 +28,14 @@ typedef struct ServiceDriver {
     gboolean (*retire)(const PartContext *context, const Service *service, GError **error);
     /* Starts and waits until the manager says so; FAULT_START. Idempotent. */
     gboolean (*start)(const PartContext *context, const Service *service, GError **error);
-    /* Stops and observes that no process of it is left (its cgroup or marked processes are empty); FAULT_DRAIN. Idempotent. */
+    /* Stops and observes that no process of it is left (its cgroup or marked processes are empty); FAULT_DRAIN.
+     * Idempotent. */
     gboolean (*stop)(const PartContext *context, const Service *service, GError **error);
     /* Pids of all its processes now: GArray of pid_t. */
     GArray *(*processes)(const PartContext *context, const Service *service);
 } ServiceDriver;
 
-extern const ServiceDriver *const service_drivers[]; /* NULL-terminated */
+extern const ServiceDriver *const service_drivers[];       /* NULL-terminated */
 const ServiceDriver *service_find(const Service *service); /* never NULL: "systemd" if it has a unit, else "command" */
 
 /* The name below place->pass that lets this service through a hold: its unit's full name ("web.service") or, for driver
@@ -45,10 +46,12 @@ char *service_pass_name(const Service *service);
 char *service_held_by(const Place *place, const Service *service);
 
 /* Puts back whether a unit starts at boot: `enablement` is what `observe` returned earlier ("enabled", "disabled",
- * "enabled-runtime"; words that no command sets, such as "static" or "generated", are good as they are). A mask that came
- * in between is taken away, one that was there is put back. Nothing to do for driver command. Idempotent; FAULT_START. */
-gboolean service_restore_enablement(const PartContext *context, const Service *service, const char *enablement, GError **error);
+ * "enabled-runtime"; words that no command sets, such as "static" or "generated", are good as they are). A mask that
+ * came in between is taken away, one that was there is put back. Nothing to do for driver command. Idempotent;
+ * FAULT_START. */
+gboolean service_restore_enablement(const PartContext *context, const Service *service, const char *enablement,
+                                    GError **error);
 
-/* The inner program `wait-hold HOLD PASS`: returns 0 as soon as the directory HOLD has no entry, or PASS exists. It is what a
- * unit that a socket may start waits on while a hold stands. argv[0] is "wait-hold". Returns an exit status. */
+/* The inner program `wait-hold HOLD PASS`: returns 0 as soon as the directory HOLD has no entry, or PASS exists. It is
+ * what a unit that a socket may start waits on while a hold stands. argv[0] is "wait-hold". Returns an exit status. */
 int service_wait_hold_main(int argc, char **argv);

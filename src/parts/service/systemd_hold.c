@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a hold reaches systemd (rule 4): a drop-in UNIT.d/50-liftlock.conf, written once and then always there.
+ *
+ * Without a socket in front, two conditions: the hold is empty, or there is a pass. A start that they stop, be it by
+ * boot, Restart=, a timer or a person, is skipped and leaves the unit inactive.
+ *
+ * A service that a socket (or a path) starts must not skip: systemd would try again at once, give up on the socket, and
+ * the users' connections would be lost. Its start is ordered behind a unit of ours, liftlock-wait-UNIT, which takes as
+ * long as the hold stands. That it is a unit beside the service and no ExecStartPre= of it has three reasons: the app's
+ * own TimeoutStartSec= goes on to mean what it says, its cgroup is empty while it waits, and without a hold our unit is
+ * skipped by its conditions, so that no program of ours runs, nor has to exist, when the app starts. The same is done
+ * where the unit has triggering conditions ("|") of its own, any one of which would outvote ours.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "parts/service/systemd_bus.h"
+#include "parts/service/systemd_units.h"
+
+#define DROP_IN "50-liftlock.conf"
+
+/* Where units of this manager are configured. Units belong to the manager, not to LIFTLOCK_ROOT: elsewhere it would not
+ * see them. The caller frees. */
+static char *units_directory(const Place *place)
+{
+    if (!manager_is_user(place))
+        return g_strdup("/etc/systemd/system");
+    return g_build_filename(g_get_user_config_dir(), "systemd", "user", NULL);
+}
+
+/* The installed program. A job runs from a copy of its own that goes with the job, and units outlive jobs; only where
+ * nothing is installed (a build tree) is it the running one. */
+static char *liftlock_program(void)
+{
+    if (access(LIFTLOCK_BINDIR "/liftlock", X_OK) == 0)
+        return g_strdup(LIFTLOCK_BINDIR "/liftlock");
+    return g_file_read_link("/proc/self/exe", NULL);
+}
+
+/* A path as unit files want it. FALSE for what cannot be said there. */
+static gboolean unit_quote(const char *path, gboolean in_command, char **quoted, GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (const char *at = path; *at; at++) {
+        if (g_ascii_iscntrl(*at) || *at == '"' || *at == '\\') {
+            g_autofree char *shown = fs_display(path);
+            return fault_set(error, FAULT_CONFIG, "'%s' cannot be named in a unit", shown);
+        }
+        if (*at == '%' || (in_command && *at == '$'))
+            g_string_append_c(text, *at);
+        g_string_append_c(text, *at);
+    }
+    *quoted = in_command ? g_strdup_printf("\"%s\"", text->str) : g_strdup(text->str);
+    return TRUE;
+}
+
+typedef struct Files {
+    char *directory, *drop_in_directory; /* the second below the first */
+    char *drop_in, *wait_unit;           /* names */
+} Files;
+
+static void files_clear(Files *files)
+{
+    g_free(files->directory);
+    g_free(files->drop_in_directory);
+    g_free(files->drop_in);
+    g_free(files->wait_unit);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Files, files_clear)
+
+static Files files_of(const Place *place, const char *unit)
+{
+    return (Files){
+        .directory = units_directory(place),
+        .drop_in_directory = g_strconcat(unit, ".d", NULL),
+        .drop_in = g_strconcat(unit, ".d/" DROP_IN, NULL),
+        .wait_unit = g_strconcat("liftlock-wait-", unit, NULL),
+    };
+}
+
+static const char header[] =
+    "# Written by liftlock, and written again when it is changed: while an update holds the app,\n"
+    "# nothing starts it but liftlock.\n";
+
+static char *condition_text(const char *hold, const char *pass)
+{
+    return g_strdup_printf("%s[Unit]\nConditionDirectoryNotEmpty=|!%s\nConditionPathExists=|%s\n", header, hold, pass);
+}
+
+static char *order_text(const char *wait_unit)
+{
+    return g_strdup_printf("%s[Unit]\nRequires=%s\nAfter=%s\n", header, wait_unit, wait_unit);
+}
+
+static char *wait_text(const char *unit, const char *hold, const char *pass, const char *command)
+{
+    return g_strdup_printf("%s[Unit]\nDescription=liftlock: %s waits for the end of an update\n"
+                           "DefaultDependencies=no\nConflicts=shutdown.target\nBefore=shutdown.target %s\n"
+                           "ConditionDirectoryNotEmpty=%s\nConditionPathExists=!%s\n"
+                           "[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=%s\n",
+                           header, unit, unit, hold, pass, command);
+}
+
+static char *wait_command(const Place *place, const char *pass, GError **error)
+{
+    g_autofree char *program = liftlock_program(), *program_quoted = NULL, *hold_quoted = NULL, *pass_quoted = NULL;
+    if (!program) {
+        fault_set(error, FAULT_SYSTEM, "cannot find the liftlock program itself");
+        return NULL;
+    }
+    if (!unit_quote(program, TRUE, &program_quoted, error) || !unit_quote(place->hold, TRUE, &hold_quoted, error) ||
+        !unit_quote(pass, TRUE, &pass_quoted, error))
+        return NULL;
+    return g_strdup_printf("%s inner wait-hold %s %s", program_quoted, hold_quoted, pass_quoted);
+}
+
+/* Writes, or removes if text is NULL, only what differs. */
+static gboolean bring_in_line(int dirfd, const char *name, const char *text, gboolean *changed, GError **error)
+{
+    g_autofree char *now = fs_read(dirfd, name, 64 * 1024, NULL, NULL);
+    if (text ? g_strcmp0(now, text) == 0 : !fs_exists(dirfd, name))
+        return TRUE;
+    *changed = TRUE;
+    if (text)
+        return fs_write_atomic(dirfd, name, text, strlen(text), 0644, error);
+    return fs_remove_tree(dirfd, name, error) && fs_sync_dir(dirfd, error);
+}
+
+/* A socket or path that starts the service counts even if it is not loaded yet: looking at the one of the same name
+ * loads it. */
+static gboolean is_triggered(Manager *manager, const char *unit, const UnitFacts *facts)
+{
+    static const char *const kinds[] = {".socket", ".path"};
+    g_autofree char *stem = g_strndup(unit, (gsize)(strrchr(unit, '.') - unit));
+    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        for (char **trigger = facts->triggered_by; *trigger; trigger++)
+            if (g_str_has_suffix(*trigger, kinds[i]))
+                return TRUE;
+        g_autofree char *namesake = g_strconcat(stem, kinds[i], NULL);
+        g_auto(UnitFacts) other = {0};
+        if (manager_unit_facts(manager, namesake, &other, NULL) && g_str_equal(other.load_state, "loaded"))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean write_texts(const Place *place, const char *unit, gboolean waits, gboolean *changed, GError **error)
+{
+    g_auto(Files) files = files_of(place, unit);
+    g_autofree char *pass = g_build_filename(place->pass, unit, NULL), *hold_text = NULL, *pass_text = NULL;
+    if (!unit_quote(place->hold, FALSE, &hold_text, error) || !unit_quote(pass, FALSE, &pass_text, error))
+        return FALSE;
+    g_autofree char *drop_in = NULL, *wait_unit = NULL;
+    if (waits) {
+        g_autofree char *command = wait_command(place, pass, error);
+        if (!command)
+            return FALSE;
+        drop_in = order_text(files.wait_unit);
+        wait_unit = wait_text(unit, hold_text, pass_text, command);
+    } else {
+        drop_in = condition_text(hold_text, pass_text);
+    }
+    if (!fs_make_path(files.directory, 0755, error))
+        return FALSE;
+    fs_fd int dirfd = fs_open_dir(files.directory, error);
+    if (dirfd < 0 || !fs_make_dirs(dirfd, files.drop_in_directory, 0755, error))
+        return FALSE;
+    /* The unit that waits comes before what requires it, and goes after. */
+    if (wait_unit && !bring_in_line(dirfd, files.wait_unit, wait_unit, changed, error))
+        return FALSE;
+    return bring_in_line(dirfd, files.drop_in, drop_in, changed, error) &&
+           (wait_unit || bring_in_line(dirfd, files.wait_unit, NULL, changed, error));
+}
+
+gboolean systemd_equip(const PartContext *context, const Service *service, GError **error)
+{
+    g_autofree char *unit = service_unit_name(service->unit);
+    if (!service_check_unit_name(unit, error))
+        return FALSE;
+    g_autoptr(Manager) manager = manager_connect(context->place, error);
+    g_auto(UnitFacts) facts = {0};
+    if (!manager || !manager_unit_facts(manager, unit, &facts, error))
+        return fault_prefix(error, "unit '%s'", unit);
+    gboolean changed = FALSE, waits = facts.foreign_triggers || is_triggered(manager, unit, &facts);
+    if (!write_texts(context->place, unit, waits, &changed, error))
+        return fault_prefix(error, "unit '%s'", unit);
+    return !changed || manager_call(manager, "Reload", NULL, "()", NULL, error);
+}
+
+gboolean systemd_retire(const PartContext *context, const Service *service, GError **error)
+{
+    g_autofree char *unit = service_unit_name(service->unit);
+    if (!service_check_unit_name(unit, error))
+        return FALSE;
+    g_auto(Files) files = files_of(context->place, unit);
+    if (!g_file_test(files.directory, G_FILE_TEST_IS_DIR))
+        return TRUE;
+    fs_fd int dirfd = fs_open_dir(files.directory, error);
+    gboolean changed = FALSE;
+    if (dirfd < 0 || !bring_in_line(dirfd, files.drop_in, NULL, &changed, error) ||
+        !bring_in_line(dirfd, files.wait_unit, NULL, &changed, error))
+        return fault_prefix(error, "unit '%s'", unit);
+    unlinkat(dirfd, files.drop_in_directory, AT_REMOVEDIR); /* stays if others keep drop-ins there */
+    if (!changed)
+        return TRUE;
+    g_autoptr(Manager) manager = manager_connect(context->place, NULL); /* without one there is nobody to tell */
+    return !manager || manager_call(manager, "Reload", NULL, "()", NULL, error);
+}
