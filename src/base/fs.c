@@ -60,8 +60,7 @@ gboolean fs_refuse(GError **error, int errno_value, const char *verb, const char
     return fault_errno(error, FAULT_SYSTEM, errno_value, "cannot %s '%s'", verb, shown);
 }
 
-/* What openat2 says about its own rules reads oddly in errno's words. */
-static gboolean refuse_open(GError **error, int errno_value, const char *path)
+gboolean fs_refuse_open(GError **error, int errno_value, const char *path)
 {
     if (errno_value != ELOOP && errno_value != EXDEV)
         return fs_refuse(error, errno_value, "open", path);
@@ -97,7 +96,7 @@ int fs_open_beneath(int dirfd, const char *path, int flags, mode_t mode, GError 
 {
     int fd = fs_openat2(dirfd, path, flags, mode, 0);
     if (fd < 0)
-        refuse_open(error, errno, path);
+        fs_refuse_open(error, errno, path);
     return fd;
 }
 
@@ -162,11 +161,11 @@ static gboolean make_all(int start, const char *path, mode_t mode, gboolean trus
             continue;
         if (!trusted && g_str_equal(*part, "..")) {
             errno = EXDEV;
-            return refuse_open(error, errno, path);
+            return fs_refuse_open(error, errno, path);
         }
         int next = make_one(at, *part, mode, trusted);
         if (next < 0)
-            return errno == ELOOP || errno == EXDEV ? refuse_open(error, errno, path)
+            return errno == ELOOP || errno == EXDEV ? fs_refuse_open(error, errno, path)
                                                     : fs_refuse(error, errno, "make", path);
         close(at);
         at = next;
@@ -176,7 +175,7 @@ static gboolean make_all(int start, const char *path, mode_t mode, gboolean trus
 
 gboolean fs_make_dirs(int dirfd, const char *path, mode_t mode, GError **error)
 {
-    return path[0] == '/' ? refuse_open(error, EXDEV, path) : make_all(dirfd, path, mode, FALSE, error);
+    return path[0] == '/' ? fs_refuse_open(error, EXDEV, path) : make_all(dirfd, path, mode, FALSE, error);
 }
 
 gboolean fs_make_path(const char *path, mode_t mode, GError **error)
@@ -225,7 +224,7 @@ gboolean fs_write_atomic(int dirfd, const char *name, const void *bytes, gsize s
     g_autofree char *base = NULL;
     fs_fd int parent = fs_open_parent(dirfd, name, &base);
     if (parent < 0)
-        return refuse_open(error, errno, name);
+        return fs_refuse_open(error, errno, name);
     g_autofree char *temporary = fs_temporary_name();
     fs_fd int fd = openat(parent, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -280,7 +279,7 @@ char *fs_read(int dirfd, const char *path, gsize limit, gsize *size, GError **er
         return NULL;
     }
     if (fd < 0) {
-        refuse_open(error, errno, path);
+        fs_refuse_open(error, errno, path);
         return NULL;
     }
     struct stat st;
@@ -299,7 +298,7 @@ gboolean fs_link_atomic(int dirfd, const char *target, const char *name, GError 
     g_autofree char *base = NULL;
     fs_fd int parent = fs_open_parent(dirfd, name, &base);
     if (parent < 0)
-        return refuse_open(error, errno, name);
+        return fs_refuse_open(error, errno, name);
     struct stat st;
     if (fstatat(parent, base, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(st.st_mode)) {
         g_autofree char *shown = fs_display(name);
@@ -316,7 +315,7 @@ char *fs_read_link(int dirfd, const char *name, GError **error)
     fs_fd int fd = fs_openat2(dirfd, name, O_PATH | O_NOFOLLOW, 0, 0);
     if (fd < 0) {
         if (errno != ENOENT)
-            refuse_open(error, errno, name);
+            fs_refuse_open(error, errno, name);
         return NULL;
     }
     struct stat st;
@@ -345,10 +344,10 @@ gboolean fs_rename(int from_dirfd, const char *from, int to_dirfd, const char *t
     g_autofree char *from_base = NULL, *to_base = NULL;
     fs_fd int from_parent = fs_open_parent(from_dirfd, from, &from_base);
     if (from_parent < 0)
-        return refuse_open(error, errno, from);
+        return fs_refuse_open(error, errno, from);
     fs_fd int to_parent = fs_open_parent(to_dirfd, to, &to_base);
     if (to_parent < 0)
-        return refuse_open(error, errno, to);
+        return fs_refuse_open(error, errno, to);
     /* The new place first: a crash between the two syncs may show both names, never none. */
     if (renameat(from_parent, from_base, to_parent, to_base) == 0 && sync_dir(to_parent) && sync_dir(from_parent))
         return TRUE;

@@ -218,11 +218,11 @@ gboolean fs_copy_tree(int from_dirfd, const char *from, int to_dirfd, const char
     fs_fd int from_parent = whole ? fs_openat2(from_dirfd, ".", O_RDONLY | O_DIRECTORY, 0, 0)
                                   : fs_open_parent(from_dirfd, from, &from_base);
     if (from_parent < 0)
-        return fs_refuse(error, errno, "copy", from);
+        return fs_refuse_open(error, errno, from);
     int to_parent = fs_open_parent(to_dirfd, to, &to_base);
     struct stat st;
     if (to_parent < 0)
-        return fs_refuse(error, errno, "copy to", to);
+        return fs_refuse_open(error, errno, to);
     if (fstatat(to_parent, to_base, &st, AT_SYMLINK_NOFOLLOW) == 0) {
         fs_fd_clear(&to_parent);
         return fs_refuse(error, EEXIST, "copy to", to);

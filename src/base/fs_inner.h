@@ -10,6 +10,9 @@ int fs_openat2(int dirfd, const char *path, int flags, mode_t mode, guint64 more
 /* Sets a fault "cannot VERB 'PATH': why". Returns FALSE. */
 gboolean fs_refuse(GError **error, int errno_value, const char *verb, const char *path);
 
+/* The same for a failed open: what openat2 says about its own rules reads oddly in errno's words. */
+gboolean fs_refuse_open(GError **error, int errno_value, const char *path);
+
 /* Opens the directory that holds `path`; *name gets its last component (the caller frees). -1 and errno on failure. */
 int fs_open_parent(int dirfd, const char *path, char **name);
 

@@ -319,7 +319,7 @@ gboolean fs_remove_tree(int dirfd, const char *path, GError **error)
     if (parent < 0 && errno == ENOENT)
         return TRUE;
     if (parent < 0)
-        return fs_refuse(error, errno, "remove", path);
+        return fs_refuse_open(error, errno, path);
     g_autoptr(FsChain) chain = fs_chain_new();
     g_autoptr(GArray) levels = g_array_new(FALSE, FALSE, sizeof(Level));
     g_array_set_clear_func(levels, level_clear);
