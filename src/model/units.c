@@ -9,7 +9,7 @@ typedef struct Unit {
     gint64 factor;
 } Unit;
 
-/* Largest first: the first one that divides a value is its shortest form. */
+/* Largest first: of two forms of one length the larger unit is written. */
 static const Unit durations[] = {
     {"d", 24 * 60 * 60 * 1000}, {"h", 60 * 60 * 1000}, {"m", 60 * 1000}, {"s", 1000}, {"ms", 1}, {NULL, 0},
 };
@@ -37,12 +37,19 @@ static gboolean parse(const char *text, const Unit *units, gint64 bare, gint64 *
     return TRUE;
 }
 
+/* The shortest of the exact forms: "90s", but "1d" and not "24h". */
 static char *format(gint64 value, const Unit *units)
 {
-    const Unit *unit = units;
-    while (value % unit->factor != 0)
-        unit++;
-    return g_strdup_printf("%" G_GINT64_FORMAT "%s", value / unit->factor, unit->name);
+    char *shortest = NULL;
+    for (const Unit *unit = units; unit->name; unit++) {
+        if (value % unit->factor != 0)
+            continue;
+        char *text = g_strdup_printf("%" G_GINT64_FORMAT "%s", value / unit->factor, unit->name);
+        gboolean shorter = !shortest || strlen(text) < strlen(shortest);
+        g_free(shorter ? shortest : text);
+        shortest = shorter ? text : shortest;
+    }
+    return shortest;
 }
 
 gboolean duration_parse(const char *text, gint64 *duration_ms)
