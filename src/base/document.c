@@ -89,12 +89,17 @@ gboolean reading_check(const Reading *reading, GError **error)
     return reading_fault(reading, line, column, error, *end ? "not valid UTF-8" : "a NUL byte is not allowed");
 }
 
+gboolean reading_count(Reading *reading, guint line, guint column, GError **error)
+{
+    return ++reading->n_nodes <= DOCUMENT_MAX_NODES ||
+           reading_fault(reading, line, column, error, "more than %d values", DOCUMENT_MAX_NODES);
+}
+
 Node *reading_node(Reading *reading, NodeKind kind, ScalarType type, char *text, guint line, guint column,
                    GError **error)
 {
-    if (++reading->n_nodes > DOCUMENT_MAX_NODES) {
+    if (!reading_count(reading, line, column, error)) {
         g_free(text);
-        reading_fault(reading, line, column, error, "more than %d values", DOCUMENT_MAX_NODES);
         return NULL;
     }
     Node *node = node_new(kind);
@@ -150,8 +155,8 @@ gboolean reading_check_keys(const Reading *reading, const Node *map, GError **er
     if (!again)
         return TRUE;
     g_autofree char *key = reading_quote(again->entry->key);
-    return reading_fault(reading, again->entry->line, again->entry->column, error,
-                         "the key %s appears twice (first in line %u)", key, first->entry->line);
+    return reading_fault(reading, again->entry->line, again->entry->column, error, "the key %s appears twice (line %u)",
+                         key, first->entry->line);
 }
 
 char *reading_quote(const char *text)

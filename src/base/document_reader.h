@@ -25,7 +25,10 @@ gboolean reading_fault(const Reading *reading, guint line, guint column, GError 
 /* Line and column of a byte, lines being ended by LF; columns count characters. */
 void reading_position(const Reading *reading, gsize offset, guint *line, guint *column);
 
-/* A node that counts; NULL if there are too many. Lists and maps get their array, scalars take `text`, which is freed
+/* Counts a node; FALSE if there are too many. */
+gboolean reading_count(Reading *reading, guint line, guint column, GError **error);
+
+/* A node that counts, or NULL. Lists and maps get their array, scalars take `text`, which is freed
  * in every case. */
 Node *reading_node(Reading *reading, NodeKind kind, ScalarType type, char *text, guint line, guint column,
                    GError **error);

@@ -37,7 +37,6 @@ static const struct {
      "a value cannot begin with this character; a text needs quotes, indentation needs spaces"},
     {"found a tab character where an indentation space is expected", "indentation needs spaces, not tabs"},
     {"found a tab character that violates indentation", "indentation needs spaces, not tabs"},
-    {"found unexpected end of stream", "the quoted text never ends"},
     {"found unexpected document indicator", "the quoted text never ends before '---' or '...'"},
     {"found unknown escape character", "unknown escape in a quoted text"},
     {"did not find expected hexdecimal number", "an escape lacks hexadecimal digits"},
@@ -65,16 +64,26 @@ static gboolean fault_at(const Yaml *yaml, yaml_mark_t mark, GError **error, con
     return reading_fault(yaml->reading, (guint)mark.line + 1, (guint)mark.column + 1, error, "%s", what);
 }
 
+/* Where the text ends, libyaml counts one line more; what lacks its end is told by its beginning. */
+static gboolean lacks_end(const Yaml *yaml)
+{
+    const Reading *reading = yaml->reading;
+    return yaml->parser.problem_mark.index >= (size_t)g_utf8_strlen(reading->bytes, (gssize)reading->size);
+}
+
 static gboolean fault_of_parser(const Yaml *yaml, GError **error)
 {
     const char *problem = yaml->parser.problem ? yaml->parser.problem : "";
+    if (strcmp(problem, "found unexpected end of stream") == 0)
+        return fault_at(yaml, yaml->parser.context_mark, error, "the quoted text never ends");
+    if (g_str_has_prefix(problem, "did not find expected ','") && lacks_end(yaml))
+        return fault_at(yaml, yaml->parser.context_mark, error, "the brackets that open here are never closed");
     const char *what = "not valid YAML";
     for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
         if (strcmp(words[i].theirs, problem) == 0)
             what = words[i].ours;
     }
-    gboolean quoted_end = strcmp(problem, "found unexpected end of stream") == 0;
-    return fault_at(yaml, quoted_end ? yaml->parser.context_mark : yaml->parser.problem_mark, error, what);
+    return fault_at(yaml, yaml->parser.problem_mark, error, what);
 }
 
 /* YAML's printable characters (1.2, production 1); libyaml would refuse the others, but not say where. */

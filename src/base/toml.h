@@ -21,6 +21,36 @@ typedef struct TomlToken {
     guint line, column; /* 1-based */
 } TomlToken;
 
+/* Tokens `first` to `end`, without `end`; both 0 where there are none. */
+typedef struct TomlRange {
+    gsize first, end;
+} TomlRange;
+
+typedef enum {
+    TOML_VALUE,  /* a scalar */
+    TOML_ARRAY,  /* [...]: closed, like all that stands in it */
+    TOML_INLINE, /* {...}: closed */
+    TOML_TABLE,  /* opened by a header, or named on the way by a longer header or a dotted key */
+    TOML_TABLES  /* an array of tables: its items are TOML_TABLE */
+} TomlShape;
+
+/* A thing of the tree, and where it stands among the tokens. An edit replaces `value`, or inserts at the end of a
+ * table's `body`, or drops `lead` and `statement`; then the text is parsed anew. */
+typedef struct TomlItem {
+    TomlShape shape;
+    char *key;               /* decoded; NULL for the root and for what stands in an array */
+    guint line, column;      /* of the value, or of the header */
+    guint key_line, key_column;
+    TomlRange key_tokens;    /* this one part of a key, where the item was first named or was opened */
+    TomlRange value;         /* of what stands behind "=" or in an array */
+    TomlRange statement;     /* the whole lines of "key = value" or of the header, with indentation, comment, newline */
+    TomlRange lead;          /* the comment lines directly above the statement; empty range if there are none */
+    TomlRange body;          /* root, opened tables: up to the lead of the next header; without own header: none */
+    ScalarType type;         /* of a value */
+    char *text;              /* of a value, decoded as in Node */
+    GPtrArray *items;        /* of TomlItem *, in order of appearance; NULL for a value */
+} TomlItem;
+
 typedef struct TomlText TomlText;
 
 /* Reads and checks a text in full (every rule of TOML 1.0.0: duplicate and reopened tables, dotted keys, inline
@@ -36,3 +66,9 @@ char *toml_emit(const TomlText *text, gsize *size);
 Node *toml_to_node(const TomlText *text);
 
 const TomlToken *toml_tokens(const TomlText *text, gsize *n_tokens);
+
+/* The tree: the root table. Borrowed. */
+const TomlItem *toml_root(const TomlText *text);
+
+/* The item of a key in a table or inline table, or NULL (also if item is NULL or neither). Borrowed. */
+const TomlItem *toml_get(const TomlItem *item, const char *key);
