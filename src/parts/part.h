@@ -26,5 +26,15 @@ typedef struct PartContext {
 } PartContext;
 
 /* Runs a publisher's shell line as the app's user, in `directory`, and turns everything but exit status 0 into a fault of
- * `code`: "NAME: exit status 3". The line's output goes to on_line. */
+ * `code`: "NAME: exit status 3", with the last line of its output as hint. Its output goes to on_line. */
 gboolean part_run_line(const PartContext *context, const char *name, const char *line, const char *directory, gint64 timeout_ms, int code, GError **error);
+
+/* The same; returns what it wrote to standard output, trimmed. NULL on failure. The caller frees. */
+char *part_run_output(const PartContext *context, const char *name, const char *line, const char *directory, gint64 timeout_ms, int code, GError **error);
+
+/* Text for people: printable, on one line, at most 200 characters. The caller frees. */
+char *part_printable(const char *text);
+
+/* Opens the app's root. When we act for another user: FAULT_CONFIG if that user could put something else in its place,
+ * or into it, because then every name below it would be theirs to redirect. -1 on failure. */
+int part_open_root(const Place *place, GError **error);
