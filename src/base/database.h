@@ -13,8 +13,8 @@ typedef struct DatabaseMigration {
 } DatabaseMigration;
 
 /* Opens (mode 0600, WAL, synchronous=FULL, foreign_keys, defensive, busy timeout 10 s) and brings the schema up to
- * the last migration, each in its own transaction. A schema newer than ours opens if `newer_is_readable`. A damaged
- * file is FAULT_STATE. read_only: opens only what exists. */
+ * the last migration, each in its own transaction. A schema newer than ours opens only to read. A damaged file is
+ * FAULT_STATE. read_only: opens only what exists (else FAULT_ABSENT), and changes nothing in it. */
 Database *database_open(const char *path, gboolean read_only, const DatabaseMigration *migrations, guint n_migrations, GError **error);
 void database_close(Database *database);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Database, database_close)
@@ -29,6 +29,6 @@ char *database_text(Database *database, GError **error, const char *sql, const c
 gint64 database_int(Database *database, gint64 fallback, const char *sql, const char *format, ...);
 
 gboolean database_begin(Database *database, GError **error); /* BEGIN IMMEDIATE */
-gboolean database_commit(Database *database, GError **error);
+gboolean database_commit(Database *database, GError **error); /* rolls back if it fails */
 void database_rollback(Database *database);
 sqlite3 *database_handle(Database *database);
