@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inspect and health: a closer look than status takes. */
+#include "engine/status.h"
+
+#include "engine/claims.h"
+#include "engine/live.h"
+#include "engine/observed.h"
+#include "engine/worker.h"
+#include "model/version.h"
+#include "parts/layout/layout.h"
+#include "parts/service/service.h"
+
+#include <string.h>
+
+/* --- health --- */
+
+static gboolean add_check(Node *checks, const char *name, gboolean good, const char *text)
+{
+    Node *item = node_new_map();
+    node_set_text(item, "name", name);
+    node_set_bool(item, "ok", good);
+    node_set_text(item, "text", text);
+    node_append(checks, item);
+    return good;
+}
+
+static gboolean check_services(Observed *observed, Node *checks)
+{
+    gboolean healthy = TRUE;
+    for (guint i = 0; i < observed->manifest->services->len; i++) {
+        const Service *service = g_ptr_array_index(observed->manifest->services, i);
+        ServiceState state = {0};
+        g_autoptr(GError) error = NULL;
+        gboolean known = service_find(service)->observe(&observed->part, service, &state, &error);
+        g_autofree char *name = g_strdup_printf("service %s", service->name);
+        healthy &= add_check(checks, name, known && state.active, known ? state.description : error->message);
+        service_state_clear(&state);
+    }
+    return healthy;
+}
+
+static gboolean check_identity(Observed *observed, Node *checks)
+{
+    if (!live_has_identity(observed->manifest))
+        return TRUE;
+    ProbeContext context = observed_probe_context(observed);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *identity = probe_identity(&context, &observed->manifest->identity, &error);
+    return add_check(checks, "identity", identity && version_compare(identity, observed->version) == 0,
+                     identity ? identity : error->message);
+}
+
+static gboolean check_tests(Observed *observed, Node *checks)
+{
+    gboolean healthy = TRUE;
+    ProbeContext context = observed_probe_context(observed);
+    for (guint i = 0; i < observed->manifest->post_update_tests->len; i++) {
+        const Check *check = g_ptr_array_index(observed->manifest->post_update_tests, i);
+        ProbeResult result = {0};
+        g_autoptr(GError) error = NULL;
+        gboolean asked = probe_ask(&context, check, &result, &error);
+        gboolean good = asked && result.answer == ANSWER_OK;
+        healthy &= add_check(checks, check->name, good, !asked ? error->message : good ? result.text : result.problem);
+        probe_result_clear(&result);
+    }
+    return healthy;
+}
+
+Node *health_of(const HostPlace *host, const char *app, GError **error)
+{
+    g_autoptr(Observed) observed = observed_open(host, app, error);
+    if (!observed)
+        return NULL;
+    Node *checks = node_new_list();
+    gboolean healthy = FALSE;
+    if (observed->manifest) {
+        healthy = check_services(observed, checks);
+        healthy &= check_identity(observed, checks);
+        healthy &= check_tests(observed, checks);
+    } else
+        add_check(checks, "installed", FALSE, "nothing is installed");
+    Node *node = node_new_map();
+    node_set_text(node, "app", app);
+    node_set_text(node, "version", observed->version);
+    node_set_bool(node, "healthy", healthy);
+    node_set(node, "checks", checks);
+    return node;
+}
+
+/* --- inspect --- */
+
+typedef enum { CONDITION_OK, CONDITION_DEGRADED, CONDITION_BROKEN } Condition;
+
+static void add_issue(Node *issues, Condition *worst, Condition condition, const char *text, const char *advice)
+{
+    static const char *const severities[] = {"info", "warning", "error"};
+    Node *item = node_new_map();
+    node_set_text(item, "severity", severities[condition]);
+    node_set_text(item, "text", text);
+    node_set_text(item, "advice", advice);
+    node_append(issues, item);
+    *worst = MAX(*worst, condition);
+}
+
+static void inspect_tree(Observed *observed, Node *issues, Condition *worst)
+{
+    g_autoptr(GError) error = NULL;
+    const LayoutDriver *layout = observed->manifest ? layout_find(observed->manifest->layout, &error) : NULL;
+    if (!observed->version)
+        add_issue(issues, worst, CONDITION_BROKEN, "nothing is live", "install a release with 'liftlock update'");
+    else if (!observed->tree)
+        add_issue(issues, worst, CONDITION_BROKEN, "nothing is recorded about the live release",
+                  "'liftlock rollback APP --to VERSION' goes to a release that is recorded");
+    else if (!layout || !layout->verify(observed->place, observed->version, observed->tree, &error))
+        add_issue(issues, worst, CONDITION_DEGRADED, error->message,
+                  "somebody changed the release's files; 'liftlock update' or 'liftlock rollback' replaces them");
+}
+
+static void inspect_jobs(Observed *observed, Node *issues, Condition *worst)
+{
+    if (!observed->journal)
+        return;
+    g_autoptr(JobRecord) interrupted = worker_interrupted(observed->place, observed->journal, NULL);
+    if (interrupted) {
+        g_autofree char *text = g_strdup_printf("job %s (%s) was interrupted", interrupted->id, interrupted->kind);
+        add_issue(issues, worst, CONDITION_BROKEN, text, "run 'liftlock recover'");
+    }
+    g_autoptr(GPtrArray) jobs = journal_jobs(observed->journal, observed->app, 1, NULL);
+    const JobRecord *last = jobs && jobs->len > 0 ? g_ptr_array_index(jobs, 0) : NULL;
+    if (last && !last->open && g_strcmp0(last->verdict, "needs-help") == 0)
+        add_issue(issues, worst, CONDITION_DEGRADED, last->error ? last->error : "the last job needs help", last->hint);
+}
+
+static void inspect_claims(Observed *observed, Node *issues, Condition *worst)
+{
+    g_autoptr(GPtrArray) fence = claims(observed->place, CLAIM_FENCE);
+    g_autoptr(GPtrArray) hold = claims(observed->place, CLAIM_HOLD);
+    if (hold->len > 0)
+        add_issue(issues, worst, CONDITION_BROKEN, "a hold stands: no service of the app may start",
+                  "run 'liftlock recover'");
+    else if (fence->len > 0)
+        add_issue(issues, worst, CONDITION_DEGRADED, "the app is in maintenance",
+                  "'liftlock maintenance APP off' ends it if it is yours");
+}
+
+Node *inspect_app(const HostPlace *host, const char *app, GError **error)
+{
+    static const char *const names[] = {"OK", "DEGRADED", "BROKEN"};
+    g_autoptr(Observed) observed = observed_open(host, app, error);
+    g_autoptr(Node) health = observed ? health_of(host, app, error) : NULL;
+    if (!health)
+        return NULL;
+    Node *issues = node_new_list();
+    Condition worst = CONDITION_OK;
+    inspect_jobs(observed, issues, &worst);
+    inspect_claims(observed, issues, &worst);
+    inspect_tree(observed, issues, &worst);
+    const Node *checks = node_get(health, "checks");
+    for (guint i = 0; i < checks->items->len; i++) {
+        const Node *check = g_ptr_array_index(checks->items, i);
+        if (node_get_bool(check, "ok", FALSE))
+            continue;
+        g_autofree char *text =
+            g_strdup_printf("%s: %s", node_get_text(check, "name", "?"), node_get_text(check, "text", "not ok"));
+        add_issue(issues, &worst, CONDITION_BROKEN, text, "read the app's log; 'liftlock rollback' goes back");
+    }
+    Node *node = node_new_map();
+    node_set_text(node, "app", app);
+    node_set_text(node, "version", observed->version);
+    node_set_text(node, "condition", names[worst]);
+    node_set(node, "issues", issues);
+    return node;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A job: one execution of a plan, with all that its steps need. Rebuilt after a crash from plan and journal alone. */
+#pragma once
+
+#include "engine/joblog.h"
+#include "engine/release.h"
+#include "parts/layout/layout.h"
+#include "parts/probe/probe.h"
+
+typedef struct Job {
+    HostPlace *host;
+    HostConfig *host_config;
+    AppConfig *config;
+    Place *place;
+    Journal *journal;
+    char *id, *directory; /* JOBS/ID */
+    Plan *plan;
+    Manifest *manifest;  /* of the release that the job goes to; of the installed one where it goes nowhere */
+    Manifest *installed; /* of the release that the job comes from; NULL on install */
+    GPtrArray *sets;     /* DataSet, borrowed or own: all data that the job must be able to put back */
+    GPtrArray *own_sets; /* those made here from shared paths */
+    const LayoutDriver *layout;
+    JobLog *log;
+    int lock_fd;
+    GHashTable *fact_table;
+    Facts facts;
+    GPtrArray *environment, *service_environment;
+    PartContext part;    /* for programs whose life counts as the job's */
+    PartContext service; /* for services: they outlive the job */
+    RemoteSession *session;
+    gboolean going_back;
+    gboolean return_wanted; /* observe asks for a return job after this one */
+} Job;
+
+/* Opens a job whose row and directory exist. Does not take the lock; `lock_fd` is handed over. */
+Job *job_open(HostPlace *host, const char *app, const char *id, int lock_fd, GError **error);
+void job_close(Job *job);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Job, job_close)
+
+/* Notes of the job, durable when they return. */
+const char *job_fact(Job *job, const char *key);
+gboolean job_fact_set(Job *job, const char *key, const char *value, GError **error);
+
+/* Where commands of a release run: its final directory. The caller frees. */
+char *job_tree(const Job *job, const char *version);
+
+/* A context for probes that look at `version` running from `current`. */
+ProbeContext job_probe_context(Job *job, const char *version);
+
+/* A line in the log, for people. */
+void job_say(Job *job, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* The service of a manifest's list that has this name, or NULL. */
+const Service *service_named(const Manifest *manifest, const char *name);
+
+/* What a service is called where units are meant: its unit, else its name. Borrowed. */
+const char *service_unit(const Service *service);
+
+/* Loading what both jobs and verbs need. */
+HostConfig *engine_host_config(const HostPlace *host, GError **error);
+AppConfig *engine_app_config(const HostPlace *host, const char *app,
+                             GError **error); /* FAULT_ABSENT: "there is no app 'x'" */
+Place *engine_place(const HostPlace *host, const AppConfig *config, GError **error); /* with the user's ids filled in */

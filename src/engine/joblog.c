@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/joblog.h"
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/fault.h"
+#include "base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SUM_DIGITS 16
+
+struct JobLog {
+    int fd;
+    gint64 sequence;
+    char sum[SUM_DIGITS + 1]; /* of the last line */
+    guint lost;               /* lines that could not be written */
+};
+
+static void line_sum(const char *before, const char *json, gsize size, char sum[SUM_DIGITS + 1])
+{
+    g_autofree char *both = g_strdup_printf("%s%.*s", before, (int)size, json);
+    g_autofree char *digest = digest_bytes(both, strlen(both));
+    memcpy(sum, digest, SUM_DIGITS);
+    sum[SUM_DIGITS] = '\0';
+}
+
+/* A line is JSON, a blank, the checksum. NULL if it does not hold; `before` moves on. */
+static Node *line_parse(const char *line, gsize size, char before[SUM_DIGITS + 1])
+{
+    if (size < SUM_DIGITS + 2 || line[size - SUM_DIGITS - 1] != ' ')
+        return NULL;
+    gsize json_size = size - SUM_DIGITS - 1;
+    char sum[SUM_DIGITS + 1];
+    line_sum(before, line, json_size, sum);
+    if (memcmp(sum, line + json_size + 1, SUM_DIGITS) != 0)
+        return NULL;
+    Node *node = document_parse(DOCUMENT_JSON, line, json_size, "log", FAULT_STATE, NULL);
+    if (node)
+        memcpy(before, sum, sizeof sum);
+    return node;
+}
+
+static char *log_path(const char *job_directory)
+{
+    return g_build_filename(job_directory, "log", NULL);
+}
+
+/* Goes through the log; calls `each` with every line that holds, from the start. Returns the offset after the last one.
+ */
+static guint64 log_walk(const char *bytes, gsize size, char sum[SUM_DIGITS + 1],
+                        void (*each)(Node *, guint64 end, gpointer), gpointer data)
+{
+    guint64 good = 0;
+    sum[0] = '\0';
+    while (good < size) {
+        const char *end = memchr(bytes + good, '\n', size - good);
+        Node *node = end ? line_parse(bytes + good, (gsize)(end - bytes - (gssize)good), sum) : NULL;
+        if (!node)
+            break;
+        good = (guint64)(end - bytes) + 1;
+        each(node, good, data);
+    }
+    return good;
+}
+
+static void count_line(Node *node, guint64 end, gpointer data)
+{
+    (*(gint64 *)data)++;
+    node_free(node);
+}
+
+JobLog *job_log_open(const char *job_directory, GError **error)
+{
+    g_autofree char *path = log_path(job_directory);
+    fs_fd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        fault_errno(error, FAULT_SYSTEM, errno, "cannot open %s", path);
+        return NULL;
+    }
+    g_autofree char *bytes = NULL;
+    gsize size = 0;
+    if (!g_file_get_contents(path, &bytes, &size, error))
+        return NULL;
+    JobLog *log = g_new0(JobLog, 1);
+    guint64 end = log_walk(bytes, size, log->sum, count_line, &log->sequence);
+    if (end < size && ftruncate(fd, (off_t)end) != 0) /* a torn last line, from a crash */
+        log->lost++;
+    lseek(fd, (off_t)end, SEEK_SET);
+    log->fd = fs_fd_steal(&fd);
+    return log;
+}
+
+void job_log_close(JobLog *log)
+{
+    if (!log)
+        return;
+    close(log->fd);
+    g_free(log);
+}
+
+void job_log_write(JobLog *log, const char *type, Node *fields, gboolean durable)
+{
+    g_autoptr(Node) given = fields;
+    g_autoptr(Node) node = node_new_map();
+    g_autofree char *now = clock_format(clock_now_s());
+    node_set_int(node, "seq", log->sequence + 1);
+    node_set_text(node, "at", now);
+    node_set_text(node, "type", type);
+    for (guint i = 0; given && i < given->items->len; i++) {
+        Entry *entry = g_ptr_array_index(given->items, i);
+        node_set(node, entry->key, g_steal_pointer(&entry->value));
+    }
+    g_autofree char *json = node_to_json(node, 0);
+    char sum[SUM_DIGITS + 1];
+    line_sum(log->sum, json, strlen(json), sum);
+    g_autofree char *line = g_strdup_printf("%s %s\n", json, sum);
+    gsize size = strlen(line);
+    off_t start = lseek(log->fd, 0, SEEK_CUR);
+    ssize_t written = write(log->fd, line, size);
+    if (written != (ssize_t)size) {
+        /* Not a whole line: take it back, so that later lines can hold again. */
+        if (written > 0 && ftruncate(log->fd, start) == 0)
+            lseek(log->fd, start, SEEK_SET);
+        log->lost++;
+        return;
+    }
+    memcpy(log->sum, sum, sizeof sum);
+    log->sequence++;
+    if (durable)
+        fdatasync(log->fd);
+}
+
+void job_log_text(JobLog *log, const char *type, const char *text)
+{
+    Node *fields = node_new_map();
+    node_set_text(fields, "text", text);
+    job_log_write(log, type, fields, FALSE);
+}
+
+typedef struct Collect {
+    GPtrArray *lines;
+    guint64 from;
+} Collect;
+
+static void collect_line(Node *node, guint64 end, gpointer data)
+{
+    Collect *collect = data;
+    if (end > collect->from)
+        g_ptr_array_add(collect->lines, node);
+    else
+        node_free(node);
+}
+
+GPtrArray *job_log_read(const char *job_directory, guint64 *offset, GError **error)
+{
+    g_autofree char *path = log_path(job_directory);
+    g_autofree char *bytes = NULL;
+    gsize size = 0;
+    if (!g_file_get_contents(path, &bytes, &size, error))
+        return NULL;
+    char sum[SUM_DIGITS + 1];
+    Collect collect = {g_ptr_array_new_with_free_func((GDestroyNotify)node_free), *offset};
+    *offset = log_walk(bytes, size, sum, collect_line, &collect);
+    return collect.lines;
+}

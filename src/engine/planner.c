@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening, checking and updating; going back is in planner_back.c, preconditions in preconditions.c. */
+#include "engine/planner.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/fs.h"
+#include "engine/job.h"
+#include "engine/preconditions.h"
+#include "engine/room.h"
+#include "parts/backup/backup.h"
+
+#include <string.h>
+
+static gboolean observe_app(Planner *planner, GError **error)
+{
+    const LayoutDriver *layout = layout_find(LAYOUT_RELEASES, error);
+    g_autoptr(GError) local = NULL;
+    planner->current = layout->current(planner->place, &local);
+    if (local) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+    }
+    planner->app = journal_app(planner->journal, planner->config->name, &local);
+    if (planner->current && !local)
+        planner->record = journal_release(planner->journal, planner->config->name, planner->current, &local);
+    if (local) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+    }
+    if (planner->current && !planner->record) {
+        fault_set(error, FAULT_STATE, "%s: %s is live, but nothing is recorded about it", planner->config->name,
+                  planner->current);
+        return fault_hint(error,
+                          "somebody changed %s by hand; point it back to a release that 'liftlock history %s' names",
+                          planner->place->current, planner->config->name);
+    }
+    if (planner->record && !(planner->installed = manifest_from_records(planner->record->manifest, error)))
+        return FALSE;
+    return TRUE;
+}
+
+static Planner *planner_with_config(const HostPlace *host, AppConfig *config, char *config_text, GError **error)
+{
+    g_autoptr(Planner) planner = g_new0(Planner, 1);
+    planner->host = host;
+    planner->config = config;
+    planner->config_text = config_text;
+    if (!(planner->host_config = engine_host_config(host, error)) ||
+        !(planner->place = engine_place(host, config, error)) ||
+        !(planner->journal = journal_open(host, FALSE, error)) || !observe_app(planner, error))
+        return NULL;
+    return g_steal_pointer(&planner);
+}
+
+Planner *planner_open(const HostPlace *host, const char *app, GError **error)
+{
+    AppConfig *config = engine_app_config(host, app, error);
+    if (!config)
+        return NULL;
+    g_autoptr(Place) place = place_new(host, app, NULL);
+    char *text = NULL;
+    if (!g_file_get_contents(place->config, &text, NULL, error)) {
+        app_config_free(config);
+        return NULL;
+    }
+    return planner_with_config(host, config, text, error);
+}
+
+Planner *planner_open_new(const HostPlace *host, const char *app, const char *config_text, GError **error)
+{
+    g_autofree char *name = g_strconcat(app, ".toml", NULL);
+    Node *document = document_parse(DOCUMENT_TOML, config_text, strlen(config_text), name, FAULT_CONFIG, error);
+    AppConfig *config = document ? app_config_read(document, app, name, error) : NULL;
+    return config ? planner_with_config(host, config, g_strdup(config_text), error) : NULL;
+}
+
+void planner_free(Planner *planner)
+{
+    if (!planner)
+        return;
+    releases_free(planner->releases);
+    manifest_free(planner->manifest);
+    manifest_free(planner->installed);
+    release_record_free(planner->record);
+    app_record_free(planner->app);
+    journal_close(planner->journal);
+    place_free(planner->place);
+    app_config_free(planner->config);
+    host_config_free(planner->host_config);
+    g_free(planner->config_text);
+    g_free(planner->manifest_records);
+    g_free(planner->current);
+    g_free(planner);
+}
+
+/* --- choosing ------------------------------------------------------------------------------------------------------
+ */
+
+static gboolean choose(Planner *planner, const char *to, PolicyChoice *choice, GPtrArray *objections, GError **error)
+{
+    if (!planner->releases &&
+        !(planner->releases = releases_open(planner->config, planner->host_config, planner->place, error)))
+        return FALSE;
+    if (!releases_refresh(planner->releases, planner->journal, error))
+        return FALSE;
+    const char *app = planner->config->name;
+    g_autoptr(GPtrArray) rejected = journal_rejected(planner->journal, app, error);
+    g_autoptr(GPtrArray) skipped = rejected ? journal_skipped(planner->journal, app, error) : NULL;
+    if (!skipped)
+        return FALSE;
+    PolicyFacts facts = {
+        .installed = planner->current,
+        .floor = planner->app ? planner->app->floor : NULL,
+        .pin = planner->app && planner->app->pin ? planner->app->pin : planner->config->policy.pin,
+        .skipped = skipped,
+        .rejected = rejected,
+        .now_s = clock_now_s(),
+    };
+    policy_choose(planner->releases->index, planner->config, &facts, to, choice, objections);
+    return TRUE;
+}
+
+gboolean planner_check(Planner *planner, const Release **offer, GPtrArray *objections, GError **error)
+{
+    PolicyChoice choice = {0};
+    if (!choose(planner, NULL, &choice, objections, error))
+        return FALSE;
+    *offer = choice.up_to_date ? NULL : choice.release;
+    if (!planner->app) /* not installed yet: nothing to remember */
+        return TRUE;
+    g_autofree char *now = clock_format(clock_now_s());
+    return journal_app_set(planner->journal, planner->config->name, "offered", *offer ? (*offer)->version : NULL,
+                           error) &&
+           journal_app_set(planner->journal, planner->config->name, "checked_at", now, error);
+}
+
+/* --- the plan of an update or install ------------------------------------------------------------------------------
+ */
+
+static gboolean plan_sources(Planner *planner, Plan *plan, const Release *release, GError **error)
+{
+    g_autofree char *reference =
+        release->signature ? g_strdup(release->signature) : g_strconcat(release->url, ".minisig", NULL);
+    plan->to = g_strdup(release->version[0] == 'v' ? release->version + 1 : release->version);
+    plan->to_sha256 = g_strdup(release->sha256);
+    plan->download_bytes = release->size_bytes;
+    plan->url = source_resolve(planner->releases->source, release->url, error);
+    plan->signature_url = plan->url ? source_resolve(planner->releases->source, reference, error) : NULL;
+    if (!plan->signature_url)
+        return FALSE;
+    ArchiveWanted wanted = {plan->to, plan->url, plan->signature_url, plan->to_sha256, plan->download_bytes};
+    plan->cached_bytes = (gint64)releases_cached(planner->place, &wanted);
+    return TRUE;
+}
+
+static gboolean same_version(const char *a, const char *b)
+{
+    return version_compare(a, b) == 0 && version_is_ordered(a) == version_is_ordered(b);
+}
+
+static gboolean plan_manifest(Planner *planner, Plan *plan, const Release *release, GError **error)
+{
+    g_autofree char *digest = NULL;
+    g_free(planner->manifest_records);
+    planner->manifest_records = NULL;
+    planner->manifest = releases_manifest(planner->releases, release, planner->progress, planner->progress_data,
+                                          &planner->manifest_records, &digest, error);
+    if (!planner->manifest)
+        return FALSE;
+    plan->manifest_sha256 = g_steal_pointer(&digest);
+    const Manifest *manifest = planner->manifest;
+    if (manifest->app && strcmp(manifest->app, plan->app) != 0)
+        return fault_set(error, FAULT_VERIFY, "the manifest is of '%s', not of '%s'", manifest->app, plan->app);
+    if (!same_version(manifest->version, plan->to))
+        return fault_set(error, FAULT_VERIFY, "the manifest is of version %s, the index says %s", manifest->version,
+                         plan->to);
+    return TRUE;
+}
+
+/* What the engine does not do yet must not be passed over in silence: the publisher meant it. */
+static void object_to_unsupported(const Manifest *manifest, Plan *plan)
+{
+    const struct {
+        gboolean used;
+        const char *key;
+    } rows[] = {
+        {manifest->conditionals->len > 0, "conditionals"},
+        {manifest->files != NULL, "files"},
+        {manifest->directories != NULL, "directories"},
+        {manifest->sql != NULL, "sql"},
+        {manifest->cleanup.remove_files->len + manifest->cleanup.remove_directories->len +
+                 manifest->cleanup.commands->len >
+             0,
+         "cleanup"},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+        if (rows[i].used)
+            objection_add(plan->objections, FAULT_MANIFEST, NULL, NULL,
+                          "the manifest's '%s' is not supported by this version of liftlock", rows[i].key);
+    g_autoptr(GError) error = NULL;
+    if (!layout_find(manifest->layout, &error))
+        objection_add(plan->objections, FAULT_MANIFEST, NULL, NULL, "%s", error->message);
+    for (guint i = 0; i < manifest->data->len; i++) {
+        g_autoptr(GError) local = NULL;
+        if (!backup_find(g_ptr_array_index(manifest->data, i), &local))
+            objection_add(plan->objections, FAULT_MANIFEST, NULL, NULL, "%s", local->message);
+    }
+}
+
+static guint64 data_bytes(Planner *planner)
+{
+    guint64 sum = 0;
+    PartContext part = {.place = planner->place, .lock_fd = -1};
+    for (guint i = 0; planner->installed && i < planner->installed->data->len; i++) {
+        const DataSet *set = g_ptr_array_index(planner->installed->data, i);
+        const BackupDriver *driver = backup_find(set, NULL);
+        guint64 bytes = 0;
+        gboolean shared = FALSE;
+        if (driver && driver->size && driver->size(&part, set, &bytes, &shared, NULL))
+            sum += bytes;
+    }
+    return sum;
+}
+
+static void plan_migrations(const Planner *planner, Plan *plan)
+{
+    g_autoptr(GPtrArray) due = manifest_migrations_due(planner->manifest, plan->from, plan->to);
+    for (guint i = 0; i < due->len; i++)
+        g_ptr_array_add(plan->migrations, g_strdup(((const VersionCommands *)g_ptr_array_index(due, i))->name));
+}
+
+/* Rule 10. */
+static void object_to_missing_fence(const Planner *planner, Plan *plan)
+{
+    const Manifest *manifest = planner->manifest;
+    if (manifest->fence.mode != FENCE_NONE || !plan->from)
+        return;
+    gboolean safe = plan->migrations->len == 0 && manifest->schema.version == planner->installed->schema.version;
+    if (manifest->schema.runs_with)
+        safe = version_matches(plan->from, manifest->schema.runs_with);
+    if (!safe)
+        objection_add(plan->objections, FAULT_MANIFEST, NULL, "the publisher declares schema.runs_with, or fences",
+                      "the release changes data without a fence, and nothing says that %s can run on them", plan->from);
+}
+
+static void object_to_claimed_units(Planner *planner, Plan *plan)
+{
+    for (guint i = 0; i < planner->manifest->services->len; i++) {
+        const Service *service = g_ptr_array_index(planner->manifest->services, i);
+        g_autofree char *owner = service->unit ? journal_owner(planner->journal, "unit", service->unit) : NULL;
+        if (owner && strcmp(owner, plan->app) != 0)
+            objection_add(plan->objections, FAULT_POLICY, NULL, "what must switch together is one app",
+                          "unit '%s' belongs to the app '%s'", service->unit, owner);
+    }
+    g_autofree char *owner = journal_owner(planner->journal, "path", planner->place->root);
+    if (owner && strcmp(owner, plan->app) != 0)
+        objection_add(plan->objections, FAULT_POLICY, NULL, "give this app a root of its own",
+                      "%s belongs to the app '%s'", planner->place->root, owner);
+}
+
+/* The plan verifies the way back before anything happens. */
+static void object_to_broken_way_back(Planner *planner, Plan *plan)
+{
+    g_autoptr(GError) error = NULL;
+    if (!planner->record)
+        return;
+    plan->from_digest = g_strdup(planner->record->tree);
+    const LayoutDriver *layout = layout_find(planner->installed->layout, &error);
+    if (!layout || !layout->verify(planner->place, planner->current, planner->record->tree, &error))
+        objection_add(plan->objections, FAULT_STATE, NULL, "go back with 'liftlock rollback', then update again",
+                      "the way back is damaged: %s", error->message);
+}
+
+static void object_to_attempts(Planner *planner, Plan *plan)
+{
+    gint64 attempts = plan->to_sha256 ? journal_attempts(planner->journal, plan->app, plan->to_sha256) : 0;
+    plan->attempt = attempts + 1;
+    if (attempts < planner->config->policy.max_attempts)
+        return;
+    g_autofree char *hint = g_strdup_printf("'liftlock allow %s %s' lets it try again", plan->app, plan->to);
+    objection_add(plan->objections, FAULT_POLICY, "--force", hint,
+                  "%s was tried %" G_GINT64_FORMAT " times and interrupted each time", plan->to, attempts);
+}
+
+/* Those that --force may override become records of the override. */
+static void apply_force(Plan *plan, const PlanWish *wish)
+{
+    for (guint i = plan->objections->len; wish->force && i > 0; i--) {
+        Objection *objection = g_ptr_array_index(plan->objections, i - 1);
+        if (g_strcmp0(objection->override, "--force") != 0)
+            continue;
+        g_ptr_array_add(plan->overrides, g_strdup_printf("--force: %s", objection->text));
+        g_ptr_array_remove_index(plan->objections, i - 1);
+    }
+}
+
+static void plan_object(Planner *planner, Plan *plan, const Release *release)
+{
+    PartContext part = {.place = planner->place, .lock_fd = -1};
+    plan_migrations(planner, plan);
+    object_to_unsupported(planner->manifest, plan);
+    object_to_missing_fence(planner, plan);
+    object_to_claimed_units(planner, plan);
+    object_to_broken_way_back(planner, plan);
+    object_to_attempts(planner, plan);
+    preconditions_check(&part, planner->manifest, planner->installed, plan->objections);
+    guint64 unpacked =
+        release->unpacked_bytes > 0 ? (guint64)release->unpacked_bytes : (guint64)release->size_bytes * 4;
+    guint64 entries = release->unpacked_entries > 0 ? (guint64)release->unpacked_entries : 1000;
+    guint64 download = (guint64)MAX(plan->download_bytes - plan->cached_bytes, 0);
+    room_check(planner->place, planner->host_config, planner->manifest, download, unpacked, entries,
+               data_bytes(planner), plan->objections);
+}
+
+/* An objection of policy to a version that was asked for by name is the answer; there is no need to look further. */
+static Plan *plan_without_release(Planner *planner, GPtrArray *objections, const PlanWish *wish, GError **error)
+{
+    if (objections->len == 0)
+        return NULL;
+    const Objection *first = g_ptr_array_index(objections, 0);
+    fault_set(error, (enum fault_code)first->code, "%s: %s", planner->config->name, first->text);
+    if (first->hint)
+        fault_hint(error, "%s", first->hint);
+    return NULL;
+}
+
+Plan *planner_update(Planner *planner, const PlanWish *wish, GError **error)
+{
+    g_autoptr(Plan) plan = plan_new(planner->current ? PLAN_UPDATE : PLAN_INSTALL, planner->config->name);
+    PolicyChoice choice = {0};
+    const char *to = wish->to ? wish->to : wish->again ? planner->current : NULL;
+    if (!choose(planner, to, &choice, plan->objections, error))
+        return NULL;
+    if (choice.up_to_date && !wish->again && !wish->force) {
+        g_ptr_array_set_size(plan->objections, 0);
+        return NULL;
+    }
+    if (!choice.release)
+        return plan_without_release(planner, plan->objections, wish, error);
+    if (!wish->to)
+        g_ptr_array_set_size(plan->objections, 0); /* they spoke against releases that were passed over */
+    plan->from = g_strdup(planner->current);
+    plan->data = DATA_MIGRATE;
+    if (!plan_sources(planner, plan, choice.release, error))
+        return NULL;
+    if (plan->objections->len == 0 || wish->force) {
+        if (!plan_manifest(planner, plan, choice.release, error))
+            return NULL;
+        plan_object(planner, plan, choice.release);
+        apply_force(plan, wish);
+    }
+    return g_steal_pointer(&plan);
+}
+
+gboolean plan_is_clear(const Plan *plan, GError **error)
+{
+    if (plan->objections->len == 0)
+        return TRUE;
+    const Objection *first = g_ptr_array_index(plan->objections, 0);
+    fault_set(error, (enum fault_code)first->code, "%s: %s", plan->app, first->text);
+    if (first->hint)
+        fault_hint(error, "%s", first->hint);
+    return FALSE;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a wish to a plan: looks at host, source and journal, asks the pure model, and changes nothing but liftlock's own
+ * cache. Everything that speaks against the change ends up in plan->objections; a fault means that no plan could be
+ * made.
+ */
+#pragma once
+
+#include "engine/release.h"
+#include "engine/worker.h"
+
+typedef struct Planner {
+    const HostPlace *host; /* borrowed */
+    HostConfig *host_config;
+    AppConfig *config;
+    char *config_text;
+    Place *place;
+    Journal *journal;
+    char *current;         /* live version by observation; NULL */
+    Manifest *installed;   /* its manifest; NULL */
+    ReleaseRecord *record; /* its record; NULL */
+    AppRecord *app;        /* NULL before the first install */
+    Releases *releases;    /* after planner_check or planner_update */
+    Manifest *manifest;    /* of the target */
+    char *manifest_records;
+    RemoteProgress progress; /* for a download that planning needs; may be NULL */
+    gpointer progress_data;
+} Planner;
+
+/* For an app that the host knows. FAULT_ABSENT: "there is no app 'x'". */
+Planner *planner_open(const HostPlace *host, const char *app, GError **error);
+/* For one that it does not know yet: the configuration that install would write. */
+Planner *planner_open_new(const HostPlace *host, const char *app, const char *config_text, GError **error);
+void planner_free(Planner *planner);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Planner, planner_free)
+
+typedef struct PlanWish {
+    const char *to;     /* NULL: what policy offers */
+    gboolean force;     /* override what may be overridden; recorded */
+    gboolean purge;     /* uninstall */
+    const char *backup; /* restore: id; NULL: the newest */
+    gboolean again;     /* update to the version that is installed already */
+} PlanWish;
+
+/* What the source offers: *offer (borrowed) is NULL when up to date. objections explain why newer ones are passed over.
+ */
+gboolean planner_check(Planner *planner, const Release **offer, GPtrArray *objections, GError **error);
+
+/* NULL without an error: nothing to do, the app is up to date. */
+Plan *planner_update(Planner *planner, const PlanWish *wish, GError **error);
+Plan *planner_rollback(Planner *planner, const PlanWish *wish, GError **error);
+Plan *planner_restore(Planner *planner, const PlanWish *wish, GError **error);
+/* restart, backup, uninstall */
+Plan *planner_simple(Planner *planner, PlanKind kind, const PlanWish *wish, GError **error);
+
+/* First objection of a plan as a fault; TRUE if there is none. */
+gboolean plan_is_clear(const Plan *plan, GError **error);

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plans that go nowhere new: rollback, restore, restart, backup, uninstall (rule 9). */
+#include "engine/planner.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "engine/job.h"
+#include "engine/room.h"
+#include "parts/layout/layout.h"
+
+#include <string.h>
+
+static Plan *plan_from_here(Planner *planner, PlanKind kind, GError **error)
+{
+    if (!planner->current) {
+        fault_set(error, FAULT_ABSENT, "%s: nothing is installed", planner->config->name);
+        return NULL;
+    }
+    Plan *plan = plan_new(kind, planner->config->name);
+    plan->from = g_strdup(planner->current);
+    plan->from_digest = g_strdup(planner->record->tree);
+    plan->data = DATA_KEEP;
+    return plan;
+}
+
+Plan *planner_simple(Planner *planner, PlanKind kind, const PlanWish *wish, GError **error)
+{
+    Plan *plan = plan_from_here(planner, kind, error);
+    if (!plan)
+        return NULL;
+    plan->to = kind == PLAN_UNINSTALL ? NULL : g_strdup(plan->from);
+    plan->purge = wish->purge;
+    if (kind == PLAN_UNINSTALL && wish->purge)
+        plan->loss = g_strdup("all of its data and backups");
+    return plan;
+}
+
+/* --- rollback ------------------------------------------------------------------------------------------------------
+ */
+
+static gboolean is_complete(Planner *planner, const ReleaseRecord *record, GError **error)
+{
+    const LayoutDriver *layout = layout_find(planner->installed->layout, error);
+    return layout && layout->verify(planner->place, record->version, record->tree, error);
+}
+
+/* The release to go back to: the newest older one that lies complete on this host. */
+static ReleaseRecord *previous_release(Planner *planner, GError **error)
+{
+    g_autoptr(GPtrArray) records = journal_releases(planner->journal, planner->config->name, error);
+    g_autoptr(GPtrArray) rejected = records ? journal_rejected(planner->journal, planner->config->name, error) : NULL;
+    if (!rejected)
+        return NULL;
+    guint best = records->len;
+    for (guint i = 0; i < records->len; i++) {
+        const ReleaseRecord *record = g_ptr_array_index(records, i);
+        gboolean bad = version_compare(record->version, planner->current) >= 0;
+        for (guint j = 0; !bad && j < rejected->len; j++)
+            bad = g_strcmp0(((const KeyPair *)g_ptr_array_index(rejected, j))->name, record->sha256) == 0;
+        if (bad || !is_complete(planner, record, NULL))
+            continue;
+        if (best == records->len ||
+            version_compare(record->version, ((ReleaseRecord *)g_ptr_array_index(records, best))->version) > 0)
+            best = i;
+    }
+    if (best == records->len) {
+        fault_set(error, FAULT_ABSENT, "%s: no release older than %s is on this host", planner->config->name,
+                  planner->current);
+        return NULL;
+    }
+    return g_ptr_array_steal_index(records, best);
+}
+
+static ReleaseRecord *release_named(Planner *planner, const char *version, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_autoptr(ReleaseRecord) record =
+        journal_release(planner->journal, planner->config->name, version[0] == 'v' ? version + 1 : version, &local);
+    if (record && is_complete(planner, record, &local))
+        return g_steal_pointer(&record);
+    if (local)
+        g_propagate_error(error, g_steal_pointer(&local));
+    else {
+        fault_set(error, FAULT_ABSENT, "%s: release %s is not on this host", planner->config->name, version);
+        fault_hint(error, "'liftlock update %s --to %s' fetches a newer one; 'liftlock status %s' lists what is here",
+                   planner->config->name, version, planner->config->name);
+    }
+    return NULL;
+}
+
+/* Rule 9, keep: the present data's own manifest says so, or nothing about them changed in between. */
+static gboolean data_fit(const Planner *planner, const Manifest *target)
+{
+    const Manifest *installed = planner->installed;
+    if (installed->data->len == 0)
+        return TRUE;
+    if (installed->schema.runs_with)
+        return version_matches(target->version, installed->schema.runs_with);
+    g_autoptr(GPtrArray) between = manifest_migrations_due(installed, target->version, installed->version);
+    return between->len == 0 && installed->schema.version == target->schema.version;
+}
+
+static char *backup_for(Planner *planner, const char *version, gint64 *made_s, GError **error)
+{
+    g_autoptr(GPtrArray) backups = journal_backups(planner->journal, planner->config->name, error);
+    for (guint i = 0; backups && i < backups->len; i++) {
+        const BackupRecord *record = g_ptr_array_index(backups, i);
+        if (g_strcmp0(record->version, version) == 0) {
+            *made_s = record->made_s;
+            return g_strdup(record->id);
+        }
+    }
+    return NULL;
+}
+
+static gboolean plan_data_back(Planner *planner, Plan *plan, const Manifest *target, GError **error)
+{
+    plan->data = DATA_KEEP;
+    if (data_fit(planner, target))
+        return TRUE;
+    gint64 made_s = 0;
+    plan->backup = backup_for(planner, plan->to, &made_s, error);
+    if (!plan->backup) {
+        objection_add(plan->objections, FAULT_POLICY, NULL, "go forward instead: a newer release may repair it",
+                      "%s cannot run on the data of %s, and there is no backup of its own", plan->to, plan->from);
+        return TRUE;
+    }
+    plan->data = DATA_RESTORE;
+    g_autofree char *when = clock_format(made_s);
+    plan->loss = g_strdup_printf(
+        "everything written since %s, when the backup of %s was made (the present data are saved first)", when,
+        plan->to);
+    return TRUE;
+}
+
+Plan *planner_rollback(Planner *planner, const PlanWish *wish, GError **error)
+{
+    g_autoptr(Plan) plan = plan_from_here(planner, PLAN_ROLLBACK, error);
+    if (!plan)
+        return NULL;
+    g_autoptr(ReleaseRecord) record =
+        wish->to ? release_named(planner, wish->to, error) : previous_release(planner, error);
+    if (!record)
+        return NULL;
+    if (strcmp(record->version, plan->from) == 0) {
+        fault_set(error, FAULT_USAGE, "%s: %s is what runs now", plan->app, plan->from);
+        return NULL;
+    }
+    plan->to = g_strdup(record->version);
+    plan->to_tree = g_strdup(record->tree);
+    g_autoptr(Manifest) target = manifest_from_records(record->manifest, error);
+    if (!target || !plan_data_back(planner, plan, target, error))
+        return NULL;
+    planner->manifest = g_steal_pointer(&target);
+    return g_steal_pointer(&plan);
+}
+
+Plan *planner_restore(Planner *planner, const PlanWish *wish, GError **error)
+{
+    g_autoptr(Plan) plan = plan_from_here(planner, PLAN_RESTORE, error);
+    g_autoptr(GPtrArray) backups = plan ? journal_backups(planner->journal, planner->config->name, error) : NULL;
+    if (!backups)
+        return NULL;
+    const BackupRecord *chosen = NULL;
+    for (guint i = 0; i < backups->len && !chosen; i++) {
+        const BackupRecord *record = g_ptr_array_index(backups, i);
+        if (!wish->backup || strcmp(record->id, wish->backup) == 0)
+            chosen = record;
+    }
+    if (!chosen) {
+        fault_set(error, FAULT_ABSENT, wish->backup ? "%s: there is no backup %s" : "%s: there is no backup", plan->app,
+                  wish->backup);
+        fault_hint(error, "'liftlock backup list %s' shows what there is", plan->app);
+        return NULL;
+    }
+    plan->to = g_strdup(plan->from);
+    plan->to_tree = g_strdup(plan->from_digest);
+    plan->data = DATA_RESTORE;
+    plan->backup = g_strdup(chosen->id);
+    g_autofree char *when = clock_format(chosen->made_s);
+    plan->loss = g_strdup_printf("everything written since %s (the present data are saved first)", when);
+    gboolean fits = g_strcmp0(chosen->version, plan->from) == 0;
+    if (!fits)
+        objection_add(plan->objections, FAULT_POLICY, "--force", "roll back to that release instead",
+                      "the backup holds data of %s, but %s runs", chosen->version, plan->from);
+    if (wish->force)
+        g_ptr_array_set_size(plan->objections, 0);
+    return g_steal_pointer(&plan);
+}

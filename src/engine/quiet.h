@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making the past quiet (rule 3): whatever a job left running is ended, and seen to be gone, before its undo begins. */
+#pragma once
+
+#include "model/place.h"
+
+/* Ends all processes of the job but ourselves: its unit's cgroup, and everything that carries its mark in the
+ * environment. FAULT_DRAIN names what would not go. */
+gboolean quiet_job(const Place *place, const char *job_id, GError **error);
+
+/* "liftlock-job-ID.service". The caller frees. */
+char *quiet_unit_name(const char *job_id);

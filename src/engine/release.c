@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/release.h"
+
+#include "base/digest.h"
+#include "base/fault.h"
+#include "base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define SIGNATURE_LIMIT_BYTES 16384
+
+Releases *releases_open(const AppConfig *config, const HostConfig *host, const Place *place, GError **error)
+{
+    static const char *const later[] = {[TRUST_TUF] = "tuf", [TRUST_GIT] = "git", [TRUST_NONE] = NULL};
+    if (later[config->trust.level]) {
+        fault_set(error, FAULT_CONFIG, "%s: trust level '%s' is not supported by this version", config->name,
+                  later[config->trust.level]);
+        return NULL;
+    }
+    if (config->trust.level == TRUST_NONE && !host->allow_trust_none) {
+        fault_set(error, FAULT_CONFIG, "%s: this host does not allow trust level 'none'", config->name);
+        fault_hint(error, "if you mean it, set allow_trust_none = true in liftlock.toml");
+        return NULL;
+    }
+    g_autoptr(Releases) releases = g_new0(Releases, 1);
+    releases->config = config;
+    releases->host = host;
+    releases->place = place;
+    if (config->trust.level == TRUST_MINISIGN && !minisign_public_parse(config->trust.key, &releases->key, error))
+        return NULL;
+    releases->source = source_open(config, host, place, error);
+    return releases->source ? g_steal_pointer(&releases) : NULL;
+}
+
+void releases_free(Releases *releases)
+{
+    if (!releases)
+        return;
+    source_free(releases->source);
+    release_index_free(releases->index);
+    g_free(releases);
+}
+
+static const char *base_name(const char *url)
+{
+    const char *slash = strrchr(url, '/');
+    return slash ? slash + 1 : url;
+}
+
+static char *read_all(int fd, gsize limit, gsize *size, const char *name, GError **error)
+{
+    g_autofree char *bytes = g_malloc(limit + 1);
+    ssize_t got = pread(fd, bytes, limit + 1, 0);
+    if (got < 0 || (gsize)got > limit) {
+        fault_set(error, FAULT_VERIFY, "%s: more than %zu bytes", name, limit);
+        return NULL;
+    }
+    bytes[got] = '\0';
+    *size = (gsize)got;
+    return g_steal_pointer(&bytes);
+}
+
+/* The index's signature binds app and number; the number may only rise, or an old index could hide a fix. */
+static gboolean index_verify(Releases *releases, const SourceBytes *index, const SourceBytes *signature, gint64 *number,
+                             GError **error)
+{
+    if (signature->fd < 0) {
+        fault_set(error, FAULT_VERIFY, "%s: there is no signature beside it", index->name);
+        return fault_hint(error, "the publisher signs it with 'liftlock release http --key'");
+    }
+    gsize size;
+    g_autofree char *text = read_all(signature->fd, SIGNATURE_LIMIT_BYTES, &size, signature->name, error);
+    g_autofree char *comment = NULL;
+    if (!text || !minisign_verify(&releases->key, index->fd, index->name, text, size, &comment, error))
+        return FALSE;
+    const char *const pairs[] = {"app", releases->config->name, "index", NULL, NULL};
+    g_autofree char *any = NULL;
+    if (!minisign_comment_check(comment, index->name, pairs, &any, error))
+        return FALSE;
+    char *end;
+    errno = 0;
+    *number = g_ascii_strtoll(any, &end, 10);
+    if (*end || errno || *number < 1)
+        return fault_set(error, FAULT_VERIFY, "%s: the signed index number '%s' is not a whole number", index->name,
+                         any);
+    return TRUE;
+}
+
+static gboolean index_is_new_enough(Releases *releases, Journal *journal, const char *name, gint64 number,
+                                    GError **error)
+{
+    if (!journal)
+        return TRUE;
+    g_autoptr(AppRecord) app = journal_app(journal, releases->config->name, NULL);
+    if (app && number < app->index_seen) {
+        fault_set(error, FAULT_VERIFY,
+                  "%s: index %" G_GINT64_FORMAT " is older than %" G_GINT64_FORMAT ", which was seen before", name,
+                  number, app->index_seen);
+        return fault_hint(
+            error, "the source or somebody between serves old files; if the publisher began anew, reinstall the app");
+    }
+    return TRUE;
+}
+
+static gboolean refresh_once(Releases *releases, Journal *journal, GError **error)
+{
+    gboolean is_signed = releases->config->trust.level == TRUST_MINISIGN;
+    SourceBytes index = {.fd = -1}, signature = {.fd = -1};
+    gint64 number = 0;
+    g_autoptr(Node) document = NULL;
+    gboolean good = source_index(releases->source, is_signed, &index, &signature, error) &&
+                    (!is_signed || (index_verify(releases, &index, &signature, &number, error) &&
+                                    index_is_new_enough(releases, journal, index.name, number, error)));
+    if (good)
+        document = remote_parse(DOCUMENT_JSON, index.fd, base_name(index.name), FAULT_SOURCE, error);
+    if (document) {
+        g_clear_pointer(&releases->index, release_index_free);
+        releases->index = release_index_read(g_steal_pointer(&document), base_name(index.name), error);
+    }
+    if (releases->index && g_strcmp0(releases->index->app, releases->config->name) != 0 && releases->index->app) {
+        fault_set(error, FAULT_VERIFY, "%s: this is the index of '%s', not of '%s'", index.name, releases->index->app,
+                  releases->config->name);
+        g_clear_pointer(&releases->index, release_index_free);
+    }
+    source_bytes_clear(&index);
+    source_bytes_clear(&signature);
+    if (!good || !releases->index)
+        return FALSE;
+    if (is_signed && journal)
+        return journal_index_seen(journal, releases->config->name, number, error);
+    return TRUE;
+}
+
+gboolean releases_refresh(Releases *releases, Journal *journal, GError **error)
+{
+    g_clear_pointer(&releases->index, release_index_free);
+    g_autoptr(GError) first = NULL;
+    if (refresh_once(releases, journal, &first))
+        return TRUE;
+    /* A publisher replaces index and signature one after the other; a client that falls into the gap looks again. */
+    if (g_error_matches(first, FAULT, FAULT_VERIFY) && releases->config->trust.level == TRUST_MINISIGN)
+        return refresh_once(releases, journal, error);
+    g_propagate_error(error, g_steal_pointer(&first));
+    return FALSE;
+}
+
+/* --- the archive ------------------------------------------------------------------------------------------------- */
+
+static char *cache_name(const ArchiveWanted *wanted)
+{
+    g_autofree char *of_url = wanted->sha256 ? NULL : digest_bytes(wanted->url, strlen(wanted->url));
+    return g_strconcat("archive-", wanted->sha256 ? wanted->sha256 : of_url, NULL);
+}
+
+guint64 releases_cached(const Place *place, const ArchiveWanted *wanted)
+{
+    g_autofree char *name = cache_name(wanted);
+    g_autofree char *path = g_build_filename(place->cache, name, NULL);
+    struct stat st;
+    return stat(path, &st) == 0 ? (guint64)st.st_size : 0;
+}
+
+static int cache_open(const Place *place, const char *name, GError **error)
+{
+    if (!fs_make_path(place->cache, 0700, error))
+        return -1;
+    fs_fd int dir = fs_open_dir(place->cache, error);
+    return dir < 0 ? -1 : fs_open_beneath(dir, name, O_RDWR | O_CREAT, 0600, error);
+}
+
+static gboolean digest_check(const ArchiveWanted *wanted, const char *digest, GError **error)
+{
+    if (!wanted->sha256 || strcmp(wanted->sha256, digest) == 0)
+        return TRUE;
+    fault_set(error, FAULT_VERIFY, "%s: the digest is %s, the index says %s", base_name(wanted->url), digest,
+              wanted->sha256);
+    return fault_hint(error, "the file at the source is not the one that was published; nothing of it was used");
+}
+
+static gboolean archive_signature_check(Releases *releases, const ArchiveWanted *wanted, int fd, GError **error)
+{
+    if (releases->config->trust.level != TRUST_MINISIGN)
+        return TRUE;
+    fs_fd int signature_fd = memfd_create("signature", MFD_CLOEXEC);
+    if (signature_fd < 0)
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot make room for a signature");
+    if (!source_fetch(releases->source, wanted->signature_url, SIGNATURE_LIMIT_BYTES, signature_fd, NULL, NULL, error))
+        return FALSE;
+    const char *name = base_name(wanted->url);
+    gsize size;
+    g_autofree char *text = read_all(signature_fd, SIGNATURE_LIMIT_BYTES, &size, name, error);
+    g_autofree char *comment = NULL;
+    if (!text || !minisign_verify(&releases->key, fd, name, text, size, &comment, error))
+        return FALSE;
+    const char *const pairs[] = {"app", releases->config->name, "version", wanted->version, "file", name, NULL};
+    return minisign_comment_check(comment, name, pairs, NULL, error);
+}
+
+static guint64 archive_limit(const Releases *releases, const ArchiveWanted *wanted)
+{
+    return wanted->size_bytes > 0 ? (guint64)wanted->size_bytes : (guint64)releases->host->max_release_bytes;
+}
+
+int releases_archive(Releases *releases, const ArchiveWanted *wanted, RemoteProgress progress, gpointer data,
+                     char **sha256, GError **error)
+{
+    if (!wanted->sha256 && releases->config->trust.level != TRUST_NONE) {
+        fault_set(error, FAULT_VERIFY, "%s %s: the index gives no digest for it", releases->config->name,
+                  wanted->version);
+        return -1;
+    }
+    g_autofree char *name = cache_name(wanted);
+    fs_fd int fd = cache_open(releases->place, name, error);
+    if (fd < 0)
+        return -1;
+    guint64 size = 0;
+    g_autofree char *digest = wanted->sha256 ? digest_fd(fd, &size, error) : g_strdup("");
+    if (!digest)
+        return -1;
+    if (!wanted->sha256 || strcmp(digest, wanted->sha256) != 0) {
+        if (wanted->size_bytes > 0 && size >= (guint64)wanted->size_bytes && ftruncate(fd, 0) != 0)
+            return fault_errno(error, FAULT_SYSTEM, errno, "cannot empty %s", name), -1;
+        if (!source_fetch(releases->source, wanted->url, archive_limit(releases, wanted), fd, progress, data, error))
+            return -1;
+        g_free(digest);
+        digest = digest_fd(fd, &size, error);
+        if (!digest)
+            return -1;
+    }
+    if (!digest_check(wanted, digest, error) || !archive_signature_check(releases, wanted, fd, error)) {
+        /* What failed verification is not kept: the next try must not build on it. */
+        if (ftruncate(fd, 0) != 0)
+            fault_hint(error, "empty %s/%s by hand", releases->place->cache, name);
+        return -1;
+    }
+    if (sha256)
+        *sha256 = g_steal_pointer(&digest);
+    return fs_fd_steal(&fd);
+}
+
+void releases_cache_prune(const Place *place, const char *keep)
+{
+    g_autofree char *kept = keep ? g_strconcat("archive-", keep, NULL) : NULL;
+    g_autoptr(GDir) dir = g_dir_open(place->cache, 0, NULL);
+    const char *name;
+    while (dir && (name = g_dir_read_name(dir)))
+        if (g_str_has_prefix(name, "archive-") && g_strcmp0(name, kept) != 0) {
+            g_autofree char *path = g_build_filename(place->cache, name, NULL);
+            unlink(path);
+        }
+}
+
+/* --- the manifest ------------------------------------------------------------------------------------------------ */
+
+static DocumentLanguage language_of(const char *name)
+{
+    return g_str_has_suffix(name, ".json") ? DOCUMENT_JSON : DOCUMENT_YAML;
+}
+
+Manifest *manifest_from_fd(int fd, const char *name, char **records, GError **error)
+{
+    g_autoptr(Node) document = remote_parse(language_of(name), fd, name, FAULT_MANIFEST, error);
+    if (!document)
+        return NULL;
+    if (records)
+        *records = node_to_records(document);
+    return manifest_read(g_steal_pointer(&document), name, error);
+}
+
+Manifest *manifest_from_records(const char *records, GError **error)
+{
+    Node *document = node_from_records(records, strlen(records), error);
+    return document ? manifest_read(document, "manifest", error) : NULL;
+}
+
+static int bytes_to_fd(const char *bytes, gsize size, GError **error)
+{
+    fs_fd int fd = memfd_create("manifest", MFD_CLOEXEC);
+    if (fd < 0 || pwrite(fd, bytes, size, 0) != (ssize_t)size) {
+        fault_errno(error, FAULT_SYSTEM, errno, "cannot make room for a manifest");
+        return -1;
+    }
+    return fs_fd_steal(&fd);
+}
+
+static int manifest_beside(Releases *releases, const Release *release, GError **error)
+{
+    g_autofree char *url = source_resolve(releases->source, release->manifest, error);
+    fs_fd int fd = url ? memfd_create("manifest", MFD_CLOEXEC) : -1;
+    if (fd < 0 || !source_fetch(releases->source, url, DOCUMENT_MAX_BYTES, fd, NULL, NULL, error))
+        return -1;
+    g_autofree char *digest = digest_fd(fd, NULL, error);
+    if (!digest)
+        return -1;
+    if (g_strcmp0(digest, release->manifest_sha256) != 0) {
+        fault_set(error, FAULT_VERIFY, "%s: the digest is %s, the index says %s", base_name(url), digest,
+                  release->manifest_sha256);
+        return -1;
+    }
+    return fs_fd_steal(&fd);
+}
+
+static const char *const *names_of(const AppConfig *config, const char *own[2])
+{
+    own[0] = config->app.manifest;
+    return config->app.manifest ? own : manifest_names;
+}
+
+static int manifest_inside(Releases *releases, const Release *release, RemoteProgress progress, gpointer data,
+                           char **name, GError **error)
+{
+    g_autofree char *url = source_resolve(releases->source, release->url, error);
+    g_autofree char *reference =
+        release->signature ? g_strdup(release->signature) : g_strconcat(release->url, ".minisig", NULL);
+    g_autofree char *signature_url = url ? source_resolve(releases->source, reference, error) : NULL;
+    if (!signature_url)
+        return -1;
+    ArchiveWanted wanted = {release->version, url, signature_url, release->sha256, release->size_bytes};
+    fs_fd int archive = releases_archive(releases, &wanted, progress, data, NULL, error);
+    if (archive < 0)
+        return -1;
+    const char *own[2] = {NULL, NULL};
+    gsize size;
+    g_autofree char *bytes =
+        remote_read_member(archive, base_name(url), names_of(releases->config, own), name, &size, error);
+    return bytes ? bytes_to_fd(bytes, size, error) : -1;
+}
+
+Manifest *releases_manifest(Releases *releases, const Release *release, RemoteProgress progress, gpointer data,
+                            char **records, char **digest, GError **error)
+{
+    g_autofree char *name = NULL;
+    gboolean beside = release->manifest && release->manifest_sha256;
+    fs_fd int fd = beside ? manifest_beside(releases, release, error)
+                          : manifest_inside(releases, release, progress, data, &name, error);
+    if (fd < 0)
+        return NULL;
+    if (digest && !(*digest = digest_fd(fd, NULL, error)))
+        return NULL;
+    return manifest_from_fd(fd, beside ? base_name(release->manifest) : name, records, error);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/retire.h"
+
+#include "base/fault.h"
+#include "base/fs.h"
+#include "parts/service/service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define KEEP_JOBS 30
+
+static gboolean remove_below(const char *directory, const char *name, GError **error)
+{
+    fs_fd int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? TRUE : fault_errno(error, FAULT_SYSTEM, errno, "cannot open %s", directory);
+    return fs_remove_tree(fd, name, error);
+}
+
+/* The live release, the one before it and the newest `keep` stay. */
+static gboolean releases_prune(Job *job, GError **error)
+{
+    g_autoptr(GPtrArray) records = journal_releases(job->journal, job->plan->app, error);
+    if (!records)
+        return FALSE;
+    gint64 kept = 0, keep = job->config->policy.keep_releases > 0 ? job->config->policy.keep_releases
+                                                                  : job->manifest->rollback.keep_releases;
+    for (guint i = 0; i < records->len; i++) {
+        const ReleaseRecord *record = g_ptr_array_index(records, i);
+        gboolean needed =
+            g_strcmp0(record->version, job->plan->to) == 0 || g_strcmp0(record->version, job->plan->from) == 0;
+        if (needed || kept < keep) {
+            kept++;
+            continue;
+        }
+        if (!job->layout->remove(job->place, record->version, error) ||
+            !journal_release_forget(job->journal, job->plan->app, record->version, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean backups_prune(Job *job, GError **error)
+{
+    g_autoptr(GPtrArray) backups = journal_backups(job->journal, job->plan->app, error);
+    if (!backups)
+        return FALSE;
+    gint64 keep = MAX(job->config->policy.keep_backups > 0 ? job->config->policy.keep_backups
+                                                           : job->manifest->rollback.keep_backups,
+                      1);
+    for (guint i = (guint)keep; i < backups->len; i++) {
+        const BackupRecord *record = g_ptr_array_index(backups, i);
+        if (!remove_below(job->place->backups, record->id, error) ||
+            !journal_backup_forget(job->journal, record->id, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* Data that a failed job left beside its way back are kept until a later job was observed healthy: now. */
+static gboolean wayback_prune(Job *job, GError **error)
+{
+    fs_fd int fd = open(job->place->wayback, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    g_autoptr(GDir) dir = fd < 0 ? NULL : g_dir_open(job->place->wayback, 0, NULL);
+    const char *name;
+    while (dir && (name = g_dir_read_name(dir)))
+        if (!fs_remove_tree(fd, name, error))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean jobs_prune(Job *job, GError **error)
+{
+    g_autoptr(GPtrArray) jobs = journal_jobs(job->journal, job->plan->app, 1000, error);
+    if (!jobs)
+        return FALSE;
+    for (guint i = 0; i < jobs->len; i++) {
+        const JobRecord *record = g_ptr_array_index(jobs, i);
+        g_autofree char *directory = g_build_filename(job->place->jobs, record->id, NULL);
+        gboolean ours = strcmp(record->id, job->id) == 0;
+        /* A closed job needs no executable to recover with; its log stays for a while. */
+        if (!ours && !remove_below(directory, "bin", error))
+            return FALSE;
+        if (!ours && i >= KEEP_JOBS && !remove_below(job->place->jobs, record->id, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean own_record(Job *job, GError **error)
+{
+    g_autoptr(GPtrArray) kinds = g_ptr_array_new();
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_ptr_array_add(kinds, (gpointer) "path");
+    g_ptr_array_add(names, job->place->root);
+    for (guint i = 0; i < job->manifest->services->len; i++) {
+        const Service *service = g_ptr_array_index(job->manifest->services, i);
+        if (service->unit) {
+            g_ptr_array_add(kinds, (gpointer) "unit");
+            g_ptr_array_add(names, service->unit);
+        }
+    }
+    return journal_own(job->journal, job->plan->app, kinds, names, error);
+}
+
+/* Services that the old release had and the new one lacks keep no drop-in of ours. */
+static gboolean services_retire(Job *job, GError **error)
+{
+    for (guint i = 0; job->installed && i < job->installed->services->len; i++) {
+        const Service *service = g_ptr_array_index(job->installed->services, i);
+        if (!service_named(job->manifest, service->name) &&
+            !service_find(service)->retire(&job->service, service, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean retire_surplus(Job *job, GError **error)
+{
+    if (job->plan->kind == PLAN_BACKUP)
+        return backups_prune(job, error);
+    releases_cache_prune(job->place, job->plan->to_sha256);
+    return own_record(job, error) && services_retire(job, error) && releases_prune(job, error) &&
+           backups_prune(job, error) && wayback_prune(job, error) && jobs_prune(job, error);
+}
+
+static gboolean app_records_remove(Job *job, GError **error)
+{
+    if (unlink(job->place->config) != 0 && errno != ENOENT)
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot remove %s", job->place->config);
+    unlink(job->place->status);
+    return journal_app_forget(job->journal, job->plan->app, error);
+}
+
+gboolean retire_app(Job *job, GError **error)
+{
+    for (guint i = 0; i < job->manifest->services->len; i++) {
+        const Service *service = g_ptr_array_index(job->manifest->services, i);
+        if (!service_find(service)->retire(&job->service, service, error))
+            return FALSE;
+    }
+    static const char *const program[] = {"releases", "system", ".liftlock"};
+    static const char *const data[] = {"shared", "logs"};
+    for (guint i = 0; i < G_N_ELEMENTS(program); i++)
+        if (!remove_below(job->place->root, program[i], error))
+            return FALSE;
+    for (guint i = 0; job->plan->purge && i < G_N_ELEMENTS(data); i++)
+        if (!remove_below(job->place->root, data[i], error))
+            return FALSE;
+    static const char *const state[] = {"cache", "staging", "trust", "hold", "fence"};
+    for (guint i = 0; i < G_N_ELEMENTS(state); i++)
+        if (!remove_below(job->place->state, state[i], error))
+            return FALSE;
+    if (job->plan->purge && !remove_below(job->place->state, "backups", error))
+        return FALSE;
+    rmdir(job->place->root); /* only if nothing else is in it */
+    return app_records_remove(job, error);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Room on disk: counted before, reserved in `ready`, given back when the way back or the verdict needs it. */
+#pragma once
+
+#include "engine/job.h"
+
+/* Needs of a plan per file system, compared with what is free; an objection for each that falls short. */
+void room_check(const Place *place, const HostConfig *host, const Manifest *manifest, guint64 download_bytes,
+                guint64 unpack_bytes, guint64 unpack_entries, guint64 data_bytes, GPtrArray *objections);
+
+/* Keeps a little back on the file systems that undo and verdict write to. FAULT_SPACE. */
+gboolean room_reserve(Job *job, GError **error);
+void room_release(Job *job);

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Steps that keep data safe and bring them to a new shape: dump, copy, migrate. */
+#include "engine/steps.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/fs.h"
+#include "parts/backup/backup.h"
+#include "parts/migrate/migrate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- dump --------------------------------------------------------------------------------------------------------- */
+
+static gboolean dump_set(Job *job, const DataSet *set, const char *directory, GError **error)
+{
+    const BackupDriver *driver = backup_find(set, error);
+    if (!driver || !driver->dump(&job->part, set, directory, error))
+        return FALSE;
+    return driver->verify(&job->part, set, directory, error);
+}
+
+static const char *dump_reason(const Job *job)
+{
+    return job->plan->kind == PLAN_BACKUP ? "by hand" : plan_kind_name(job->plan->kind);
+}
+
+gboolean dump_act(Job *job, GError **error)
+{
+    if (job->sets->len == 0)
+        return TRUE;
+    g_autofree char *directory = g_build_filename(job->place->backups, job->id, NULL);
+    fs_fd int parent = fs_make_path(job->place->backups, 0700, error) ? fs_open_dir(job->place->backups, error) : -1;
+    /* What an interrupted try of this very job left is not a backup. */
+    if (parent < 0 || !fs_remove_tree(parent, job->id, error) || !fs_make_dirs(parent, job->id, 0700, error))
+        return FALSE;
+    for (guint i = 0; i < job->sets->len; i++)
+        if (!dump_set(job, g_ptr_array_index(job->sets, i), directory, error))
+            return FALSE;
+    FsUsage usage = {0};
+    if (!fs_sync_file_system(parent, error) || !fs_usage(parent, job->id, &usage, error))
+        return FALSE;
+    const Manifest *manifest = job->installed ? job->installed : job->manifest;
+    g_autofree char *schema = g_strdup_printf("%" G_GINT64_FORMAT, manifest->schema.version);
+    BackupRecord record = {
+        .id = job->id,
+        .app = job->plan->app,
+        .job = job->id,
+        .version = job->plan->from,
+        .manifest_version = schema,
+        .reason = (char *)dump_reason(job),
+        .made_s = clock_now_s(),
+        .size_bytes = (gint64)usage.bytes,
+    };
+    return journal_backup_put(job->journal, &record, error);
+}
+
+/* --- copy --------------------------------------------------------------------------------------------------------- */
+
+static char *copied_key(const DataSet *set)
+{
+    return g_strdup_printf("copied.%s", set->name);
+}
+
+static gboolean copy_set(Job *job, const DataSet *set, GError **error)
+{
+    const BackupDriver *driver = backup_find(set, error);
+    if (!driver || !driver->copy(&job->part, set, error))
+        return FALSE;
+    g_autofree char *key = copied_key(set);
+    return job_fact_set(job, key, "yes", error);
+}
+
+static gboolean sync_root(Job *job, GError **error)
+{
+    fs_fd int fd = fs_open_dir(job->place->root, error);
+    return fd >= 0 && fs_sync_file_system(fd, error);
+}
+
+/* Without a fence nobody is at rest, and a copy would be a lie; the plan has proved that none is needed. */
+static gboolean copies(const Job *job)
+{
+    const Manifest *manifest = job->installed ? job->installed : job->manifest;
+    return manifest->fence.mode != FENCE_NONE;
+}
+
+gboolean copy_act(Job *job, GError **error)
+{
+    if (!copies(job))
+        return TRUE;
+    for (guint i = 0; i < job->sets->len; i++)
+        if (!copy_set(job, g_ptr_array_index(job->sets, i), error))
+            return FALSE;
+    return sync_root(job, error);
+}
+
+/* A set whose copy was not finished has not been touched yet: migrate comes after all copies. */
+gboolean copy_undo(Job *job, GError **error)
+{
+    for (guint i = job->sets->len; i > 0; i--) {
+        const DataSet *set = g_ptr_array_index(job->sets, i - 1);
+        g_autofree char *key = copied_key(set);
+        if (g_strcmp0(job_fact(job, key), "yes") != 0)
+            continue;
+        const BackupDriver *driver = backup_find(set, error);
+        if (!driver)
+            return FALSE;
+        if (!driver->changed(&job->part, set))
+            continue;
+        if (!driver->put_back(&job->part, set, error))
+            return FALSE;
+        job_say(job, "data '%s' are back as they were; what replaced them is kept in %s/%s", set->name,
+                job->place->wayback, job->id);
+    }
+    return TRUE;
+}
+
+/* --- migrate ------------------------------------------------------------------------------------------------------ */
+
+static gboolean restore_sets(Job *job, GError **error)
+{
+    g_autofree char *directory = g_build_filename(job->place->backups, job->plan->backup, NULL);
+    for (guint i = 0; i < job->sets->len; i++) {
+        const DataSet *set = g_ptr_array_index(job->sets, i);
+        const BackupDriver *driver = backup_find(set, error);
+        if (!driver || !driver->restore(&job->part, set, directory, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean migrations_run(Job *job, GError **error)
+{
+    g_autoptr(GPtrArray) due = manifest_migrations_due(job->manifest, job->plan->from, job->plan->to);
+    if (due->len == 0)
+        return TRUE;
+    g_autofree char *tree = job_tree(job, job->plan->to);
+    return migrate_run(&job->part, due, tree, job->manifest->migrate_timeout_ms, error);
+}
+
+static gboolean sets_sync(Job *job, GError **error)
+{
+    for (guint i = 0; i < job->sets->len; i++) {
+        const DataSet *set = g_ptr_array_index(job->sets, i);
+        const BackupDriver *driver = backup_find(set, error);
+        if (!driver || (driver->sync && !driver->sync(&job->part, set, error)))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean migrate_act(Job *job, GError **error)
+{
+    switch (job->plan->data) {
+    case DATA_KEEP:
+        return TRUE;
+    case DATA_RESTORE:
+        return restore_sets(job, error) && sync_root(job, error);
+    case DATA_MIGRATE:
+        break;
+    }
+    return migrations_run(job, error) && sets_sync(job, error) && sync_root(job, error);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Steps that make the new release the one that runs: activate, start, probe, commit. */
+#include "engine/steps.h"
+
+#include "base/fault.h"
+#include "base/fs.h"
+#include "engine/live.h"
+
+#include <string.h>
+
+gboolean activate_act(Job *job, GError **error)
+{
+    if (job->plan->kind == PLAN_UNINSTALL)
+        return job->layout->revert(&job->part, NULL, error);
+    return job->layout->activate(&job->part, job->plan->to, error);
+}
+
+gboolean activate_undo(Job *job, GError **error)
+{
+    return job->layout->revert(&job->part, job->plan->from, error);
+}
+
+static gboolean post_update_hooks(Job *job, GError **error)
+{
+    const GPtrArray *lines = job->manifest->hooks.post_update;
+    for (guint i = 0; i < lines->len; i++) {
+        g_autofree char *title = g_strdup_printf("post_update hook '%s'", (const char *)g_ptr_array_index(lines, i));
+        if (!part_run_line(&job->part, title, g_ptr_array_index(lines, i), job->place->current,
+                           job->manifest->hooks.timeout_ms, FAULT_HOOK, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean start_act(Job *job, GError **error)
+{
+    if (!live_start_new(job, STARTS_BEFORE_COMMIT, error))
+        return FALSE;
+    return !step_is_in(step_find("stage"), job->plan->kind) || post_update_hooks(job, error);
+}
+
+gboolean start_undo(Job *job, GError **error)
+{
+    return live_stop_new(job, error);
+}
+
+gboolean probe_act(Job *job, GError **error)
+{
+    return live_prove_new(job, error);
+}
+
+/* The point of no return: all that the new pair of code and data needs is on the disk, and it was looked at once more.
+ */
+gboolean commit_act(Job *job, GError **error)
+{
+    fs_fd int root = fs_open_dir(job->place->root, error);
+    fs_fd int state = root < 0 ? -1 : fs_open_dir(job->place->state, error);
+    if (state < 0 || !fs_sync_file_system(root, error) || !fs_sync_file_system(state, error))
+        return FALSE;
+    if (job->plan->kind != PLAN_UNINSTALL && !live_look(job, FALSE, error))
+        return FALSE;
+    return journal_commit(job->journal, job->id, "commit", job->plan, job->place->root, error);
+}

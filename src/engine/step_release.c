@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Steps that make a release ready beside the running one: fetch, stage, seal, trial. Nothing outside staging changes.
+ */
+#include "engine/steps.h"
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/fault.h"
+#include "base/fs.h"
+#include "base/process.h"
+#include "parts/backup/backup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A release that lies sealed on disk with the digest that its record says needs no second building. */
+static gboolean sealed_already(Job *job)
+{
+    g_autoptr(ReleaseRecord) record = journal_release(job->journal, job->plan->app, job->plan->to, NULL);
+    return record && g_strcmp0(record->sha256, job->plan->to_sha256) == 0 && job->plan->to_sha256 &&
+           job->layout->verify(job->place, job->plan->to, record->tree, NULL);
+}
+
+static int archive_of_job(Job *job, GError **error)
+{
+    g_autoptr(Releases) releases = releases_open(job->config, job->host_config, job->place, error);
+    if (!releases)
+        return -1;
+    const Plan *plan = job->plan;
+    ArchiveWanted wanted = {plan->to, plan->url, plan->signature_url, plan->to_sha256, plan->download_bytes};
+    g_autofree char *sha256 = NULL;
+    int fd = releases_archive(releases, &wanted, job->part.on_progress, job, &sha256, error);
+    if (fd >= 0 && sha256 && !job_fact_set(job, "archive.sha256", sha256, error)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+gboolean fetch_act(Job *job, GError **error)
+{
+    if (sealed_already(job))
+        return job_fact_set(job, "reuse", "yes", error);
+    fs_fd int fd = archive_of_job(job, error);
+    return fd >= 0;
+}
+
+/* The plan was made with a manifest; the archive must hold the same one, or the plan was about something else. */
+static gboolean manifest_is_the_plans(Job *job, int tree_fd, GError **error)
+{
+    const char *own[] = {job->config->app.manifest, NULL};
+    const char *const *names = job->config->app.manifest ? own : manifest_names;
+    const char *found = NULL;
+    for (guint i = 0; names[i]; i++) {
+        if (!fs_exists(tree_fd, names[i]))
+            continue;
+        if (found)
+            return fault_set(error, FAULT_MANIFEST, "%s %s holds both %s and %s: which one counts?", job->plan->app,
+                             job->plan->to, found, names[i]);
+        found = names[i];
+    }
+    if (!found)
+        return fault_set(error, FAULT_MANIFEST, "%s %s holds no %s", job->plan->app, job->plan->to, names[0]);
+    fs_fd int fd = fs_open_beneath(tree_fd, found, O_RDONLY | O_NONBLOCK, 0, error);
+    if (fd < 0)
+        return FALSE;
+    g_autofree char *digest = digest_fd(fd, NULL, error);
+    if (!digest)
+        return FALSE;
+    if (g_strcmp0(digest, job->plan->manifest_sha256) == 0)
+        return TRUE;
+    return fault_set(error, FAULT_VERIFY, "%s %s: the archive's %s is not the one beside it at the source",
+                     job->plan->app, job->plan->to, found);
+}
+
+/* A tree of this version that is not live and not what we want is of no use to anybody: of a failed try, or of a
+ * release that was published anew. */
+static gboolean drop_stale(Job *job, GError **error)
+{
+    g_autofree char *live = job->layout->current(job->place, NULL);
+    if (g_strcmp0(live, job->plan->to) == 0)
+        return fault_set(error, FAULT_STATE, "%s %s is live already, with another content", job->plan->app,
+                         job->plan->to);
+    return job->layout->remove(job->place, job->plan->to, error) &&
+           journal_release_forget(job->journal, job->plan->app, job->plan->to, error);
+}
+
+static gboolean unpack(Job *job, GError **error)
+{
+    fs_fd int archive = archive_of_job(job, error);
+    fs_fd int tree =
+        archive < 0 || !drop_stale(job, error) ? -1 : job->layout->prepare(&job->part, job->plan->to, error);
+    if (tree < 0)
+        return FALSE;
+    g_autofree char *name = g_path_get_basename(job->plan->url);
+    RemoteLimits limits = {(guint64)job->host_config->max_release_bytes, (guint64)job->host_config->max_entries,
+                           (guint64)job->host_config->max_file_bytes};
+    if (!remote_unpack(archive, name, tree, &limits, job->part.on_progress, job, error) ||
+        !job->layout->furnish(&job->part, job->manifest, job->plan->to, error))
+        return FALSE;
+    g_autofree char *path = NULL, *shown_as = NULL;
+    job->layout->staged(job->place, job->plan->to, &path, &shown_as);
+    fs_fd int staged = fs_open_dir(path, error); /* again: furnish may have lifted a leading directory */
+    return staged >= 0 && manifest_is_the_plans(job, staged, error);
+}
+
+static gboolean build_line(Job *job, const char *line, GError **error)
+{
+    g_autofree char *path = NULL, *shown_as = NULL;
+    job->layout->staged(job->place, job->plan->to, &path, &shown_as);
+    g_autofree char *from = g_path_get_basename(path);
+    g_autofree char *as = g_path_get_basename(shown_as);
+    g_autoptr(GString) output = g_string_new(NULL);
+    const int keep[] = {job->lock_fd};
+    ProcessSpec spec = {
+        .shell = line,
+        .directory = shown_as,
+        .environment = job->part.environment,
+        .change_user = job->place->change_user,
+        .uid = job->place->uid,
+        .gid = job->place->gid,
+        .timeout_ms = job->manifest->build_timeout_ms,
+        .keep_fds = keep,
+        .n_keep_fds = job->lock_fd >= 0,
+        .on_line = job->part.on_line,
+        .on_line_data = job->part.on_line_data,
+        .stage_parent = job->place->releases,
+        .stage_from = from,
+        .stage_as = as,
+    };
+    ProcessOutcome outcome;
+    if (!process_run(&spec, &outcome, error))
+        return FALSE;
+    if (outcome.exited && outcome.status == 0)
+        return TRUE;
+    g_autofree char *how = process_describe(&outcome);
+    fault_set(error, FAULT_BUILD, "build of %s %s: '%s': %s", job->plan->app, job->plan->to, line, how);
+    return fault_hint(error, "'liftlock logs %s --job %s' shows its output", job->plan->app, job->id);
+}
+
+gboolean stage_act(Job *job, GError **error)
+{
+    if (job_fact(job, "reuse"))
+        return TRUE;
+    if (!unpack(job, error))
+        return FALSE;
+    for (guint i = 0; i < job->manifest->build->len; i++)
+        if (!build_line(job, g_ptr_array_index(job->manifest->build, i), error))
+            return FALSE;
+    return TRUE;
+}
+
+gboolean stage_undo(Job *job, GError **error)
+{
+    return job->layout->drop_staged(&job->part, job->plan->to, error);
+}
+
+gboolean seal_act(Job *job, GError **error)
+{
+    if (job_fact(job, "reuse"))
+        return TRUE;
+    g_autofree char *tree = NULL;
+    if (!job->layout->seal(&job->part, job->plan->to, &tree, error))
+        return FALSE;
+    g_autofree char *path = g_build_filename(job->directory, "manifest", NULL);
+    g_autofree char *records = NULL;
+    if (!g_file_get_contents(path, &records, NULL, error))
+        return FALSE;
+    ReleaseRecord record = {
+        .version = job->plan->to,
+        .sha256 = (char *)job_fact(job, "archive.sha256"),
+        .tree = tree,
+        .manifest = records,
+        .sealed_s = clock_now_s(),
+    };
+    return journal_release_put(job->journal, job->plan->app, &record, error);
+}
+
+/* What the data look like now, all sets in one text. A set that cannot tell is left out. */
+static char *fingerprints(Job *job)
+{
+    GString *all = g_string_new(NULL);
+    for (guint i = 0; i < job->sets->len; i++) {
+        const DataSet *set = g_ptr_array_index(job->sets, i);
+        const BackupDriver *driver = backup_find(set, NULL);
+        g_autofree char *print = driver && driver->fingerprint ? driver->fingerprint(&job->part, set, NULL) : NULL;
+        g_string_append_printf(all, "%s=%s\n", set->name, print ? print : "");
+    }
+    return g_string_free(all, FALSE);
+}
+
+/* Asks a check in the staged tree, without network and with the data read-only. */
+static gboolean ask_staged(Job *job, const Check *check, ProbeResult *result, GError **error)
+{
+    g_autofree char *path = NULL, *shown_as = NULL;
+    job->layout->staged(job->place, job->plan->to, &path, &shown_as);
+    g_autofree char *from = g_path_get_basename(path);
+    g_autofree char *as = g_path_get_basename(shown_as);
+    ProbeContext context = job_probe_context(job, job->plan->to);
+    context.directory = shown_as;
+    context.isolated = TRUE;
+    context.stage_parent = job->place->releases;
+    context.stage_from = from;
+    context.stage_as = as;
+    return probe_ask_patiently(&context, check, result, error);
+}
+
+/* The release's checks of its surroundings are its own scripts: the first moment to ask them is in the staged tree. */
+static gboolean environment_one(Job *job, const Check *check, GError **error)
+{
+    ProbeResult result = {0};
+    if (!ask_staged(job, check, &result, error))
+        return FALSE;
+    gboolean good = result.answer == ANSWER_OK;
+    if (!good)
+        fault_set(error, FAULT_REQUIREMENT, "%s %s requires '%s': %s", job->plan->app, job->plan->to, check->name,
+                  result.problem ? result.problem : "not ok");
+    probe_result_clear(&result);
+    return good;
+}
+
+static gboolean trial_one(Job *job, const Check *check, GError **error)
+{
+    ProbeResult result = {0};
+    if (!ask_staged(job, check, &result, error))
+        return FALSE;
+    gboolean good = result.answer == ANSWER_OK || result.answer == ANSWER_WILL_MIGRATE;
+    if (result.answer == ANSWER_REFUSE)
+        fault_set(error, FAULT_INCOMPATIBLE, "%s %s says that it does not fit this host: %s: %s", job->plan->app,
+                  job->plan->to, check->name, result.problem ? result.problem : result.text);
+    else if (!good)
+        fault_set(error, FAULT_TRIAL, "trial of %s %s: %s: %s", job->plan->app, job->plan->to, check->name,
+                  result.problem);
+    probe_result_clear(&result);
+    return good;
+}
+
+gboolean trial_act(Job *job, GError **error)
+{
+    const GPtrArray *environment = job->manifest->requirements.environment_checks;
+    for (guint i = 0; i < environment->len; i++)
+        if (!environment_one(job, g_ptr_array_index(environment, i), error))
+            return FALSE;
+    if (job->manifest->trial->len == 0)
+        return TRUE;
+    g_autofree char *before = fingerprints(job);
+    for (guint i = 0; i < job->manifest->trial->len; i++)
+        if (!trial_one(job, g_ptr_array_index(job->manifest->trial, i), error))
+            return FALSE;
+    g_autofree char *after = fingerprints(job);
+    if (strcmp(before, after) != 0)
+        return fault_set(error, FAULT_TRIAL, "trial of %s %s changed the shape of the live data", job->plan->app,
+                         job->plan->to);
+    return TRUE;
+}

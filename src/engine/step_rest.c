@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Steps that bring the app to rest: ready, fence, stop. Their undo sets it going again. */
+#include "engine/steps.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/fs.h"
+#include "engine/claims.h"
+#include "engine/live.h"
+#include "engine/preconditions.h"
+#include "engine/room.h"
+#include "parts/backup/backup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static char *claim_name(const Job *job)
+{
+    return g_strconcat("job-", job->id, NULL);
+}
+
+/* --- ready: the last moment at which turning back costs nothing ------------------------------------------------ */
+
+static gboolean way_back_holds(Job *job, GError **error)
+{
+    const Plan *plan = job->plan;
+    g_autofree char *current = job->layout->current(job->place, error);
+    if (error && *error)
+        return FALSE;
+    if (g_strcmp0(current, plan->from) != 0)
+        return fault_set(error, FAULT_STATE, "%s: the plan starts from %s, but %s is live", plan->app,
+                         plan->from ? plan->from : "nothing", current ? current : "nothing");
+    if (plan->from && plan->from_digest && !job->layout->verify(job->place, plan->from, plan->from_digest, error))
+        return fault_prefix(error, "the way back is not there");
+    if (plan->to && plan->to_tree && !job->layout->verify(job->place, plan->to, plan->to_tree, error))
+        return FALSE;
+    return TRUE;
+}
+
+static gboolean directories_make(Job *job, GError **error)
+{
+    g_autofree char *wayback = g_build_filename(job->place->wayback, job->id, NULL);
+    const char *const paths[] = {job->place->hold, job->place->fence, job->place->shared, job->place->logs, wayback};
+    for (guint i = 0; i < G_N_ELEMENTS(paths); i++)
+        if (!fs_make_path(paths[i], i < 4 ? 0755 : 0700, error))
+            return FALSE;
+    if (job->place->change_user && (chown(job->place->shared, job->place->uid, job->place->gid) != 0 ||
+                                    chown(job->place->logs, job->place->uid, job->place->gid) != 0))
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot give %s to its user", job->place->shared);
+    return TRUE;
+}
+
+/* Who was running, and what the app said of itself, before anybody was disturbed: what undo must bring back. */
+static gboolean baseline_take(Job *job, GError **error)
+{
+    if (!job->installed)
+        return TRUE;
+    for (guint i = 0; i < job->installed->services->len; i++)
+        if (!live_record(job, g_ptr_array_index(job->installed->services, i), error))
+            return FALSE;
+    if (!live_has_identity(job->installed))
+        return TRUE;
+    ProbeContext context = job_probe_context(job, job->plan->from);
+    g_autofree char *identity = probe_identity(&context, &job->installed->identity, NULL);
+    return job_fact_set(job, "baseline.identity", identity ? identity : "", error);
+}
+
+static gboolean was_overridden(const Job *job, const Objection *objection)
+{
+    for (guint i = 0; i < job->plan->overrides->len; i++)
+        if (g_str_has_suffix(g_ptr_array_index(job->plan->overrides, i), objection->text))
+            return TRUE;
+    return FALSE;
+}
+
+/* Between the plan and now anything may have happened; what is cheap to ask is asked again. */
+static gboolean preconditions_hold(Job *job, GError **error)
+{
+    g_autoptr(GPtrArray) objections = g_ptr_array_new_with_free_func((GDestroyNotify)objection_free);
+    if (step_is_in(step_find("stage"), job->plan->kind))
+        preconditions_check(&job->part, job->manifest, job->installed, objections);
+    for (guint i = 0; i < objections->len; i++) {
+        const Objection *objection = g_ptr_array_index(objections, i);
+        if (!was_overridden(job, objection))
+            return fault_set(error, (enum fault_code)objection->code, "%s: %s", job->plan->app, objection->text);
+    }
+    return TRUE;
+}
+
+gboolean ready_act(Job *job, GError **error)
+{
+    if (!preconditions_hold(job, error) || !way_back_holds(job, error) || !directories_make(job, error) ||
+        !room_reserve(job, error) || !baseline_take(job, error))
+        return FALSE;
+    if (job->plan->to_sha256 && !journal_attempt_count(job->journal, job->plan->app, job->plan->to_sha256, error))
+        return FALSE;
+    /* The name says it from here on: complete, sealed, tried. Still nobody points at it. */
+    if (step_is_in(step_find("stage"), job->plan->kind) && !job->layout->promote(&job->part, job->plan->to, error))
+        return FALSE;
+    return job->layout->prepare_revert(&job->part, job->plan->from, error) && live_equip(job, error);
+}
+
+gboolean ready_undo(Job *job, GError **error)
+{
+    room_release(job);
+    return TRUE;
+}
+
+/* --- fence ------------------------------------------------------------------------------------------------------ */
+
+static char *fence_reason(const Job *job)
+{
+    static const char *const reasons[PLAN_N_KINDS] = {
+        [PLAN_INSTALL] = "installing",     [PLAN_UPDATE] = "updating",   [PLAN_ROLLBACK] = "going back",
+        [PLAN_RETURN] = "going back",      [PLAN_RESTORE] = "restoring", [PLAN_RESTART] = "restarting",
+        [PLAN_UNINSTALL] = "uninstalling",
+    };
+    const char *reason = reasons[job->plan->kind];
+    return job->plan->to ? g_strdup_printf("%s to %s", reason, job->plan->to) : g_strdup(reason);
+}
+
+static const Manifest *fencing_manifest(const Job *job)
+{
+    return job->installed ? job->installed : job->manifest;
+}
+
+static gboolean fence_hook(Job *job, const char *name, const char *line, GError **error)
+{
+    if (!line)
+        return TRUE;
+    return part_run_line(&job->part, name, line, job->place->current, fencing_manifest(job)->fence.max_ms, FAULT_HOOK,
+                         error);
+}
+
+gboolean fence_act(Job *job, GError **error)
+{
+    const Manifest *manifest = fencing_manifest(job);
+    g_autofree char *name = claim_name(job);
+    g_autofree char *reason = fence_reason(job);
+    gint64 until_s = manifest->fence.max_ms > 0 ? clock_now_s() + manifest->fence.max_ms / 1000 : 0;
+    if (!claim_set(job->place, CLAIM_FENCE, name, reason, until_s, error) ||
+        !fence_file_update(job->place, manifest->fence.file, error))
+        return FALSE;
+    if (job->installed && !fence_hook(job, "fence hook", manifest->fence.on, error))
+        return FALSE;
+    if (job->installed && manifest->fence.drain_ms > 0)
+        clock_sleep_ms(manifest->fence.drain_ms);
+    return TRUE;
+}
+
+gboolean fence_undo(Job *job, GError **error)
+{
+    const Manifest *manifest = fencing_manifest(job);
+    g_autofree char *name = claim_name(job);
+    if (!claim_lift(job->place, CLAIM_FENCE, name, error) ||
+        !fence_file_update(job->place, manifest->fence.file, error))
+        return FALSE;
+    g_autoptr(GError) hook = NULL;
+    if (job->installed && !fence_hook(job, "fence hook", manifest->fence.off, &hook))
+        job_say(job, "%s", hook->message);
+    return TRUE;
+}
+
+/* --- stop ------------------------------------------------------------------------------------------------------- */
+
+static gboolean run_hooks(Job *job, const char *name, const GPtrArray *lines, const char *directory, gint64 timeout_ms,
+                          GError **error)
+{
+    for (guint i = 0; i < lines->len; i++) {
+        g_autofree char *title = g_strdup_printf("%s hook '%s'", name, (const char *)g_ptr_array_index(lines, i));
+        if (!part_run_line(&job->part, title, g_ptr_array_index(lines, i), directory, timeout_ms, FAULT_HOOK, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* Rule 2 of rest: what is said to be stopped is looked at. Whoever has the data open could still write. */
+static gboolean sessions_gone(Job *job, GError **error)
+{
+    for (guint i = 0; i < job->sets->len; i++) {
+        const DataSet *set = g_ptr_array_index(job->sets, i);
+        const BackupDriver *driver = backup_find(set, error);
+        if (!driver)
+            return FALSE;
+        g_autofree char *left = driver->sessions ? driver->sessions(&job->part, set) : NULL;
+        if (!left)
+            continue;
+        fault_set(error, FAULT_DRAIN, "%s: data '%s' is still open in %s", job->plan->app, set->name, left);
+        return fault_hint(error, "end it, or declare it as a service of the app");
+    }
+    return TRUE;
+}
+
+gboolean stop_act(Job *job, GError **error)
+{
+    g_autofree char *name = claim_name(job);
+    g_autofree char *reason = fence_reason(job);
+    const Manifest *manifest = job->manifest;
+    g_autofree char *tree = job->plan->to ? job_tree(job, job->plan->to) : NULL;
+    if (step_is_in(step_find("stage"), job->plan->kind) &&
+        !run_hooks(job, "pre_update", manifest->hooks.pre_update, tree, manifest->hooks.timeout_ms, error))
+        return FALSE;
+    /* The hold comes first: nothing may come back by itself between our stop and our look. */
+    if (!claim_set(job->place, CLAIM_HOLD, name, reason, 0, error) || !passes_clear(job->place, error))
+        return FALSE;
+    return live_stop_all(job, error) && sessions_gone(job, error);
+}
+
+gboolean stop_undo(Job *job, GError **error)
+{
+    g_autofree char *name = claim_name(job);
+    if (!live_start_recorded(job, error) || !live_prove_old(job, error))
+        return FALSE;
+    g_autoptr(GError) hook = NULL;
+    if (job->installed && step_is_in(step_find("stage"), job->plan->kind) &&
+        !run_hooks(job, "rollback", job->manifest->hooks.rollback, job->place->current, job->manifest->hooks.timeout_ms,
+                   &hook))
+        job_say(job, "%s", hook->message);
+    return claim_lift(job->place, CLAIM_HOLD, name, error) && passes_clear(job->place, error);
+}

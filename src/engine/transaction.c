@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/transaction.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "engine/live.h"
+#include "engine/notices.h"
+#include "engine/quiet.h"
+#include "engine/room.h"
+#include "engine/steps.h"
+
+#include <string.h>
+
+#define UNDO_TRIES 3
+#define UNDO_PAUSE_MS 500
+#define FORWARD_TRIES 3
+
+const char *verdict_name(Verdict verdict)
+{
+    return verdict_names[verdict];
+}
+
+gboolean verdict_from_name(const char *name, Verdict *verdict)
+{
+    for (int i = 0; i < N_VERDICTS; i++)
+        if (g_strcmp0(name, verdict_names[i]) == 0) {
+            *verdict = (Verdict)i;
+            return TRUE;
+        }
+    return FALSE;
+}
+
+int verdict_exit_code(Verdict verdict, const char *code_name)
+{
+    static const int codes[N_VERDICTS] = {
+        [VERDICT_ROLLED_BACK] = 4, [VERDICT_FAILED] = 1, [VERDICT_REFUSED] = 3, [VERDICT_NEEDS_HELP] = 5};
+    for (int code = 0; verdict == VERDICT_FAILED && code < FAULT_N_CODES; code++)
+        if (g_strcmp0(fault_row((enum fault_code)code)->name, code_name) == 0)
+            return fault_row((enum fault_code)code)->exit_code;
+    return codes[verdict];
+}
+
+/* --- telling ---------------------------------------------------------------------------------------------------- */
+
+static void log_step(Job *job, const Step *step, const char *mark, gint64 duration_ms, const GError *fault)
+{
+    Node *fields = node_new_map();
+    node_set_text(fields, "step", step->name);
+    node_set_text(fields, "mark", mark);
+    if (duration_ms >= 0)
+        node_set_int(fields, "duration_ms", duration_ms);
+    if (fault)
+        node_set_text(fields, "text", fault->message);
+    job_log_write(job->log, "step", fields, (step->flags & STEP_COMMITS) != 0);
+}
+
+/* The verdict is written before anybody is told of it. A journal that cannot take it leaves the job open, and recovery
+ * comes to the same verdict again. */
+static Verdict conclude(Job *job, Verdict verdict, const Step *failed, const GError *cause)
+{
+    const char *step = failed ? failed->name : NULL;
+    g_autoptr(GError) local = NULL;
+    if (!journal_job_verdict(job->journal, job->id, verdict_name(verdict), step, cause, &local))
+        job_say(job, "%s", local->message);
+    Node *fields = node_new_map();
+    node_set_text(fields, "verdict", verdict_name(verdict));
+    node_set_text(fields, "step", step);
+    node_set_text(fields, "code", cause ? fault_row(fault_code_of(cause))->name : NULL);
+    node_set_text(fields, "text", cause ? cause->message : NULL);
+    job_log_write(job->log, "verdict", fields, TRUE);
+    notices_send(job, verdict_name(verdict), cause);
+    return verdict;
+}
+
+/* needs-help before commit leaves the job open: the road back is not at its end. */
+static void close_job(Job *job)
+{
+    g_autoptr(GError) local = NULL;
+    if (!journal_job_close(job->journal, job->id, &local))
+        job_say(job, "%s", local->message);
+    job_log_write(job->log, "closed", NULL, TRUE);
+}
+
+/* --- the road back ---------------------------------------------------------------------------------------------- */
+
+static gboolean undo_step(Job *job, const Step *step, GError **error)
+{
+    log_step(job, step, "undoing", -1, NULL);
+    for (int try = 1;; try++) {
+        g_autoptr(GError) local = NULL;
+        if (step->undo(job, &local))
+            break;
+        log_step(job, step, "undo-failed", -1, local);
+        if (try == UNDO_TRIES) {
+            g_propagate_error(error, g_steal_pointer(&local));
+            return FALSE;
+        }
+        clock_sleep_ms(UNDO_PAUSE_MS * try);
+    }
+    /* Only a note for readers: recovery would undo it again, and that is good. */
+    journal_mark(job->journal, job->id, step->name, "undone", 0, NULL);
+    log_step(job, step, "undone", -1, NULL);
+    return TRUE;
+}
+
+/* Rule 8: nobody knows that code and data fit, so nothing runs. Fence and hold stand. */
+static void halt(Job *job)
+{
+    g_autoptr(GError) first = NULL;
+    g_autoptr(GError) second = NULL;
+    if (!live_stop_new(job, &first))
+        job_say(job, "%s", first->message);
+    if (!live_stop_all(job, &second))
+        job_say(job, "%s", second->message);
+}
+
+static gboolean go_back(Job *job, const Step *begun, GError **error)
+{
+    job->going_back = TRUE;
+    job->part.no_new_facts = job->service.no_new_facts = TRUE;
+    room_release(job);
+    if (!quiet_job(job->place, job->id, error))
+        return FALSE;
+    for (guint i = step_index(begun) + 1; i > 0; i--) {
+        const Step *step = &steps[i - 1];
+        if (!step->undo || !step_is_in(step, job->plan->kind))
+            continue;
+        if (!undo_step(job, step, error)) {
+            halt(job);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean was_fenced(const Job *job, const Step *begun)
+{
+    const Step *fence = step_find("fence");
+    return step_is_in(fence, job->plan->kind) && step_index(begun) >= step_index(fence);
+}
+
+static void reject_if_to_blame(Job *job, const Step *step, const GError *cause)
+{
+    if (!job->plan->to || !step_is_in(step_find("stage"), job->plan->kind) || !(step->flags & STEP_RELEASE) ||
+        fault_row(fault_code_of(cause))->blames != BLAMES_RELEASE)
+        return;
+    g_autofree char *text = fault_text(cause);
+    g_autofree char *reason = g_strdup_printf("%s: %s", step->name, text);
+    g_autoptr(GError) local = NULL;
+    const char *sha256 = job->plan->to_sha256 ? job->plan->to_sha256 : job_fact(job, "archive.sha256");
+    if (!journal_reject(job->journal, job->plan->app, sha256, job->plan->to, reason, &local))
+        job_say(job, "%s", local->message);
+}
+
+static Verdict fail(Job *job, const Step *begun, const GError *cause)
+{
+    log_step(job, begun, "failed", -1, cause);
+    gboolean fenced = was_fenced(job, begun);
+    g_autoptr(GError) local = NULL;
+    if (!go_back(job, begun, &local)) {
+        fault_prefix(&local, "the way back from '%s' failed", cause->message);
+        fault_hint(&local, "fence and hold stand and nothing runs; mend what is named, then run 'liftlock recover %s'",
+                   job->plan->app);
+        return conclude(job, VERDICT_NEEDS_HELP, begun, local);
+    }
+    reject_if_to_blame(job, begun, cause);
+    gboolean refused = fault_row(fault_code_of(cause))->exit_code == 3;
+    Verdict verdict = conclude(job,
+                               fenced    ? VERDICT_ROLLED_BACK
+                               : refused ? VERDICT_REFUSED
+                                         : VERDICT_FAILED,
+                               begun, cause);
+    close_job(job);
+    return verdict;
+}
+
+/* --- the road forwards ------------------------------------------------------------------------------------------ */
+
+/* One step; its marks frame it. Commit writes its own end, together with what it commits. */
+static gboolean run_step(Job *job, const Step *step, GError **error)
+{
+    if (!journal_mark(job->journal, job->id, step->name, "begun", 0, error))
+        return FALSE;
+    log_step(job, step, "begun", -1, NULL);
+    gint64 start = clock_monotonic_ms();
+    if (!step->act(job, error))
+        return FALSE;
+    gint64 duration_ms = clock_monotonic_ms() - start;
+    if (!(step->flags & STEP_COMMITS) && !journal_mark(job->journal, job->id, step->name, "done", duration_ms, error))
+        return FALSE;
+    log_step(job, step, "done", duration_ms, NULL);
+    return TRUE;
+}
+
+/* Past commit: what fails is tried again, then it is a person's turn; the proven pair runs all the same. */
+static gboolean run_step_forwards(Job *job, const Step *step, GError **error)
+{
+    for (int try = 1;; try++) {
+        g_autoptr(GError) local = NULL;
+        if (run_step(job, step, &local))
+            return TRUE;
+        log_step(job, step, "failed", -1, local);
+        if (try == FORWARD_TRIES || strcmp(step->name, "observe") == 0) {
+            g_propagate_error(error, g_steal_pointer(&local));
+            return FALSE;
+        }
+        clock_sleep_ms(UNDO_PAUSE_MS * try);
+    }
+}
+
+static Verdict run_after_commit(Job *job, guint first)
+{
+    for (guint i = first; i < n_steps; i++) {
+        const Step *step = &steps[i];
+        if (!step_is_in(step, job->plan->kind))
+            continue;
+        if (step->flags & STEP_NEVER_FAILS) /* the verdict stands before anything is deleted */
+            conclude(job, VERDICT_UPDATED, NULL, NULL);
+        g_autoptr(GError) cause = NULL;
+        if (run_step_forwards(job, step, &cause) || (step->flags & STEP_NEVER_FAILS))
+            continue;
+        reject_if_to_blame(job, step, cause);
+        if (!job->return_wanted)
+            fault_hint(
+                &cause,
+                "%s runs and serves; see 'liftlock logs %s', then repair it or go back with 'liftlock rollback %s'",
+                job->plan->to, job->plan->app, job->plan->app);
+        Verdict verdict = conclude(job, job->return_wanted ? VERDICT_FAILED : VERDICT_NEEDS_HELP, step, cause);
+        close_job(job);
+        return verdict;
+    }
+    close_job(job);
+    return VERDICT_UPDATED;
+}
+
+Verdict transaction_run(Job *job)
+{
+    for (guint i = 0; i < n_steps; i++) {
+        const Step *step = &steps[i];
+        if (!step_is_in(step, job->plan->kind))
+            continue;
+        if (step->flags & STEP_NEVER_FAILS)
+            return run_after_commit(job, i);
+        g_autoptr(GError) cause = NULL;
+        if (!run_step(job, step, &cause))
+            return fail(job, step, cause);
+        if (step->flags & STEP_COMMITS)
+            return run_after_commit(job, i + 1);
+    }
+    return run_after_commit(job, n_steps);
+}
+
+Verdict transaction_recover(Job *job)
+{
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(GPtrArray) marks = journal_marks(job->journal, job->id, &cause);
+    const Step *begun = NULL;
+    gboolean committed = FALSE;
+    for (guint i = 0; marks && i < marks->len; i++) {
+        const MarkRecord *mark = g_ptr_array_index(marks, i);
+        const Step *step = step_find(mark->step);
+        if (!step)
+            continue;
+        if (strcmp(mark->mark, "begun") == 0)
+            begun = step;
+        committed = committed || ((step->flags & STEP_COMMITS) && strcmp(mark->mark, "done") == 0);
+    }
+    job_log_text(job->log, "recovering", committed ? "forwards" : "back");
+    if (!marks)
+        return conclude(job, VERDICT_NEEDS_HELP, NULL, cause);
+    if (committed)
+        return run_after_commit(job, step_index(step_find("commit")) + 1);
+    fault_set(&cause, FAULT_INTERRUPTED, "interrupted in step '%s'", begun ? begun->name : "none");
+    if (begun)
+        return fail(job, begun, cause);
+    Verdict verdict = conclude(job, VERDICT_FAILED, NULL, cause);
+    close_job(job);
+    return verdict;
+}

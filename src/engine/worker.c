@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/worker.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/fs.h"
+#include "base/process.h"
+#include "engine/lock.h"
+#include "engine/quiet.h"
+#include "parts/service/transient.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* --- writing a job down ------------------------------------------------------------------------------------------ */
+
+/* Sorts by time for people; order is by the journal's sequence. */
+static char *id_new(void)
+{
+    time_t now = (time_t)clock_now_s();
+    struct tm tm;
+    char stamp[32];
+    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", gmtime_r(&now, &tm));
+    return g_strdup_printf("%s-%04x", stamp, g_random_int() & 0xffff);
+}
+
+static gboolean executable_copy(const char *from_directory, int bin_fd, const char *name, GError **error)
+{
+    g_autofree char *own = g_build_filename(from_directory, name, NULL);
+    g_autofree char *installed = g_build_filename(LIFTLOCK_LIBEXECDIR, name, NULL);
+    const char *from = access(own, X_OK) == 0 ? own : installed;
+    fs_fd int from_fd = open(from, O_RDONLY | O_CLOEXEC);
+    if (from_fd < 0)
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot open %s", from);
+    fs_fd int to_fd = fs_open_beneath(bin_fd, name, O_WRONLY | O_CREAT | O_EXCL, 0755, error);
+    return to_fd >= 0 && fs_copy_content(from_fd, to_fd, NULL, error) &&
+           (fsync(to_fd) == 0 || fault_errno(error, FAULT_SYSTEM, errno, "cannot sync %s", name));
+}
+
+/* Rule 13: a job runs and recovers with the executable that started it, also when liftlock itself is updated meanwhile.
+ */
+static gboolean executables_copy(int job_fd, GError **error)
+{
+    static const char *const names[] = {"liftlock", "liftlock-fetch", "liftlock-unpack"};
+    g_autofree char *directory = process_own_directory();
+    fs_fd int bin = fs_make_dirs(job_fd, "bin", 0755, error)
+                        ? fs_open_beneath(job_fd, "bin", O_RDONLY | O_DIRECTORY, 0, error)
+                        : -1;
+    for (guint i = 0; bin >= 0 && i < G_N_ELEMENTS(names); i++)
+        if (!executable_copy(directory, bin, names[i], error))
+            return FALSE;
+    return bin >= 0 && fs_sync_dir(bin, error);
+}
+
+static gboolean directory_fill(int job_fd, const JobOrder *order, GError **error)
+{
+    if (!fs_write_atomic(job_fd, "config.toml", order->config_text, strlen(order->config_text), 0600, error))
+        return FALSE;
+    if (order->manifest_records &&
+        !fs_write_atomic(job_fd, "manifest", order->manifest_records, strlen(order->manifest_records), 0600, error))
+        return FALSE;
+    return executables_copy(job_fd, error);
+}
+
+static gboolean log_begin(const char *directory, const JobOrder *order, GError **error)
+{
+    g_autoptr(JobLog) log = job_log_open(directory, error);
+    if (!log)
+        return FALSE;
+    Node *fields = node_new_map();
+    node_set(fields, "plan", plan_to_node(order->plan));
+    node_set_text(fields, "requested_by", order->requested_by);
+    node_set_text(fields, "liftlock", LIFTLOCK_VERSION);
+    job_log_write(log, "plan", fields, TRUE);
+    return TRUE;
+}
+
+char *job_create(const HostPlace *host, const Place *place, Journal *journal, const JobOrder *order, GError **error)
+{
+    g_autoptr(JobRecord) open_job = journal_job_open_of(journal, place->app, NULL);
+    if (open_job) {
+        fault_set(error, FAULT_BUSY, "%s: job %s is not at its end", place->app, open_job->id);
+        fault_hint(error, "'liftlock recover %s' brings it there", place->app);
+        return NULL;
+    }
+    g_autofree char *id = id_new();
+    g_autofree char *directory = g_build_filename(place->jobs, id, NULL);
+    /* Executables of a job are root's; the folder above is not for others to list. */
+    if (!fs_make_path(place->jobs, 0755, error) || !fs_make_path(directory, 0755, error))
+        return NULL;
+    fs_fd int fd = fs_open_dir(directory, error);
+    fs_fd int jobs = fd < 0 ? -1 : fs_open_dir(place->jobs, error);
+    if (jobs < 0 || !directory_fill(fd, order, error) || !log_begin(directory, order, error) ||
+        !fs_sync_dir(fd, error) || !fs_sync_dir(jobs, error) ||
+        !journal_job_begin(journal, id, order->plan, order->requested_by, error)) {
+        fs_remove_tree(jobs, id, NULL);
+        return NULL;
+    }
+    return g_steal_pointer(&id);
+}
+
+gboolean worker_start(const HostPlace *host, const Place *place, const char *id, WorkerMode mode, GError **error)
+{
+    g_autofree char *program = g_build_filename(place->jobs, id, "bin", "liftlock", NULL);
+    const char *const argv[] = {program, "inner", "job", place->app, id, mode == WORKER_RUN ? "run" : "recover", NULL};
+    g_autofree char *root = host->own_root ? g_strconcat("LIFTLOCK_ROOT=", host->root, NULL) : NULL;
+    const char *const environment[] = {root, NULL};
+    if (service_manager_available(place)) {
+        g_autofree char *unit = quiet_unit_name(id);
+        g_autofree char *description = g_strdup_printf("liftlock: %s, job %s", place->app, id);
+        TransientUnit transient = {.name = unit, .description = description, .argv = argv, .environment = environment};
+        /* What a dead worker of this job left in its unit would keep the name; recovery makes it quiet first. */
+        if (mode == WORKER_RECOVER && !service_kill_unit(place, unit, 20000, error))
+            return FALSE;
+        return service_start_transient(place, &transient, error);
+    }
+    ProcessSpec spec = {.argv = argv, .environment = environment};
+    return process_start(&spec, TRUE, -1, error) > 0;
+}
+
+/* --- the job's process ---------------------------------------------------------------------------------------------
+ */
+
+static int lock_for_job(HostPlace *host, const char *app, const char *id, GError **error)
+{
+    g_autoptr(Place) place = place_new(host, app, NULL);
+    g_autoptr(Journal) journal = journal_open(host, TRUE, error);
+    g_autoptr(JobRecord) record = journal ? journal_job(journal, id, error) : NULL;
+    if (!record) {
+        fault_set(error && *error ? NULL : error, FAULT_ABSENT, "there is no job %s", id);
+        return -1;
+    }
+    g_autofree char *verb = record->to ? g_strdup_printf("%s to %s", record->kind, record->to) : g_strdup(record->kind);
+    return lock_take(place, id, verb, record->requested_by ? record->requested_by : "?", error);
+}
+
+/* After an update that failed under observation: back to the old release, with the data as they are. */
+static Plan *return_plan(const Job *job)
+{
+    Plan *plan = plan_new(PLAN_RETURN, job->plan->app);
+    plan->from = g_strdup(job->plan->to);
+    plan->to = g_strdup(job->plan->from);
+    plan->to_tree = g_strdup(job->plan->from_digest);
+    g_autoptr(ReleaseRecord) record = journal_release(job->journal, plan->app, plan->from, NULL);
+    plan->from_digest = record ? g_strdup(record->tree) : NULL;
+    plan->data = DATA_KEEP;
+    return plan;
+}
+
+static Verdict run_return(Job *job)
+{
+    g_autoptr(Plan) plan = return_plan(job);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = g_build_filename(job->directory, "config.toml", NULL);
+    g_autofree char *config = NULL;
+    JobOrder order = {.plan = plan, .requested_by = "liftlock"};
+    g_autofree char *id = NULL;
+    if (g_file_get_contents(path, &config, NULL, &error)) {
+        order.config_text = config;
+        id = job_create(job->host, job->place, job->journal, &order, &error);
+    }
+    g_autoptr(Job) back = id ? job_open(job->host, plan->app, id, job->lock_fd, &error) : NULL;
+    if (!back) {
+        job_say(job, "could not begin the return: %s", error->message);
+        return VERDICT_NEEDS_HELP;
+    }
+    Node *fields = node_new_map();
+    node_set_text(fields, "job", id);
+    job_log_write(job->log, "return", fields, TRUE);
+    return transaction_run(back) == VERDICT_UPDATED ? VERDICT_ROLLED_BACK : VERDICT_NEEDS_HELP;
+}
+
+/* A job that cannot even be opened must not block the next one. */
+static void close_unopened(HostPlace *host, const char *id, const GError *cause)
+{
+    g_autoptr(Journal) journal = journal_open(host, FALSE, NULL);
+    if (!journal)
+        return;
+    g_autoptr(GPtrArray) marks = journal_marks(journal, id, NULL);
+    gboolean fresh = marks && marks->len == 0;
+    journal_job_verdict(journal, id, verdict_name(fresh ? VERDICT_FAILED : VERDICT_NEEDS_HELP), NULL, cause, NULL);
+    if (fresh)
+        journal_job_close(journal, id, NULL);
+}
+
+int worker_main(int argc, char **argv)
+{
+    if (argc != 4) {
+        g_printerr("liftlock: usage: inner job APP ID run|recover\n");
+        return 2;
+    }
+    const char *app = argv[1], *id = argv[2];
+    gboolean recovers = strcmp(argv[3], "recover") == 0;
+    g_autoptr(HostPlace) host = host_place_new(g_getenv("LIFTLOCK_ROOT"));
+    g_autoptr(GError) error = NULL;
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    process_become_reaper();
+    umask(022);
+    g_autoptr(Place) place = place_new(host, app, NULL);
+    if (recovers && !quiet_job(place, id, &error)) { /* before the lock: what holds it may be what is left of the job */
+        close_unopened(host, id, error);
+        return 5;
+    }
+    int lock_fd = lock_for_job(host, app, id, &error);
+    if (lock_fd < 0) {
+        if (!recovers)
+            close_unopened(host, id, error);
+        return 3;
+    }
+    g_autoptr(Job) job = job_open(host, app, id, lock_fd, &error);
+    if (!job) {
+        close_unopened(host, id, error);
+        return 5;
+    }
+    Verdict verdict = recovers ? transaction_recover(job) : transaction_run(job);
+    if (job->return_wanted)
+        verdict = run_return(job);
+    return verdict_exit_code(verdict, NULL);
+}
+
+/* --- following ------------------------------------------------------------------------------------------------------
+ */
+
+#define POLL_MS 15
+#define DEAD_AFTER_MS 3000
+
+typedef struct Follow {
+    char *next; /* a return job */
+    gboolean closed;
+} Follow;
+
+static void follow_line(const Node *line, Follow *follow)
+{
+    const char *type = node_get_text(line, "type", "");
+    if (strcmp(type, "closed") == 0)
+        follow->closed = TRUE;
+    if (strcmp(type, "return") == 0) {
+        g_free(follow->next);
+        follow->next = g_strdup(node_get_text(line, "job", NULL));
+    }
+}
+
+static gboolean worker_lives(const Place *place, const char *id)
+{
+    g_autoptr(LockHolder) holder = lock_holder(place);
+    return holder && holder->alive && strcmp(holder->job, id) == 0;
+}
+
+/* The job's own record, once it is at its end; what a worker that died leaves is an open job without a live holder. */
+static JobRecord *end_of(const Place *place, Journal *journal, const char *id, gint64 *lonely_since, GError **error)
+{
+    if (worker_lives(place, id)) {
+        *lonely_since = clock_monotonic_ms();
+        return NULL;
+    }
+    g_autoptr(JobRecord) record = journal_job(journal, id, NULL);
+    if (record && (!record->open || g_strcmp0(record->verdict, "needs-help") == 0))
+        return g_steal_pointer(&record);
+    if (clock_monotonic_ms() - *lonely_since > DEAD_AFTER_MS) {
+        fault_set(error, FAULT_INTERRUPTED, "the process of job %s died", id);
+        fault_hint(error, "run 'liftlock recover %s'", place->app);
+    }
+    return NULL;
+}
+
+static gboolean lines_pass_on(const char *directory, guint64 *offset, Follow *follow, WorkerLine on_line, gpointer data)
+{
+    g_autoptr(GPtrArray) lines = job_log_read(directory, offset, NULL);
+    for (guint i = 0; lines && i < lines->len; i++) {
+        follow_line(g_ptr_array_index(lines, i), follow);
+        if (on_line)
+            on_line(g_ptr_array_index(lines, i), data);
+    }
+    return lines && lines->len > 0;
+}
+
+JobRecord *worker_follow(const HostPlace *host, const Place *place, Journal *journal, const char *id,
+                         WorkerLine on_line, gpointer data, GError **error)
+{
+    g_autofree char *directory = g_build_filename(place->jobs, id, NULL);
+    Follow follow = {0};
+    guint64 offset = 0;
+    gint64 lonely_since = clock_monotonic_ms();
+    JobRecord *record = NULL;
+    GError *local = NULL;
+    while (!record && !local) {
+        gboolean moved = lines_pass_on(directory, &offset, &follow, on_line, data);
+        record = end_of(place, journal, id, &lonely_since, &local);
+        if (!record && !local && !moved)
+            clock_sleep_ms(POLL_MS);
+    }
+    lines_pass_on(directory, &offset, &follow, on_line, data); /* what came between the last look and the end */
+    if (local)
+        g_propagate_error(error, local);
+    g_autofree char *next = follow.next;
+    if (record && next) {
+        g_autoptr(JobRecord) first = record;
+        return worker_follow(host, place, journal, next, on_line, data, error);
+    }
+    return record;
+}
+
+JobRecord *worker_interrupted(const Place *place, Journal *journal, GError **error)
+{
+    g_autoptr(JobRecord) record = journal_job_open_of(journal, place->app, error);
+    if (!record || worker_lives(place, record->id))
+        return NULL;
+    return g_steal_pointer(&record);
+}
