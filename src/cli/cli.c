@@ -1,1 +1,181 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The table of verbs, and the way from argv to one of them. */
+#include "cli/cli.h"
+
+#include "base/fault.h"
+#include "cli/help.h"
+#include "cli/inner.h"
+#include "cli/options.h"
+
+#include <locale.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+const Verb verbs[] = {
+    {"install", "SOURCE", "install an app from a source", verb_install,
+     "name key checksum trust channel user app-root yes dry-run to detach", CHANGES_HOST, 1, 1,
+     "SOURCE is the address of a directory with a releases.json (https://...), or a local one.\n"
+     "Trust is never taken silently: name the publisher's key, a checksum, or '--trust none'."},
+    {"check", "[APP]", "look whether there is something newer", verb_check, "exit-code", TAKES_APP | CHANGES_HOST, 0, 1,
+     NULL},
+    {"plan", "APP", "show what an update would do", verb_plan, "to force again", NEEDS_APP | CHANGES_HOST, 1, 1, NULL},
+    {"update", "[APP]", "bring an app to a newer release", verb_update, "to check dry-run plan yes force again detach",
+     TAKES_APP | CHANGES_HOST, 0, 1, "Without APP: all apps, one after the other."},
+    {"rollback", "APP", "go back to an earlier release", verb_rollback, "to yes dry-run detach",
+     NEEDS_APP | CHANGES_HOST, 1, 1,
+     "Data stay if the older release can run on them; else the newest fitting backup is restored,\nafter what that "
+     "loses was said and the present data were saved."},
+    {"recover", "[APP]", "bring an interrupted job to its end", verb_recover, "", TAKES_APP | CHANGES_HOST, 0, 1, NULL},
+    {"status", "[APP]", "how the apps are", verb_status, "", TAKES_APP, 0, 1, NULL},
+    {"inspect", "[APP]", "look closely; exit 0 OK, 1 DEGRADED, 5 BROKEN", verb_inspect, "", TAKES_APP, 0, 1, NULL},
+    {"health", "APP", "ask the app once; exit 0 or 1", verb_health, "", NEEDS_APP, 1, 1, NULL},
+    {"history", "[APP]", "what was done, newest first", verb_history, "limit", TAKES_APP, 0, 1, NULL},
+    {"logs", "APP", "what a job wrote", verb_logs, "follow job all", NEEDS_APP, 1, 1, NULL},
+    {"backup", "create|list|restore|verify APP [ID]", "save data, look at backups, put one back", verb_backup,
+     "yes force detach", CHANGES_HOST, 2, 3, NULL},
+    {"restart", "APP", "stop and start an app, with the same proofs as an update", verb_restart, "detach",
+     NEEDS_APP | CHANGES_HOST, 1, 1, NULL},
+    {"maintenance", "APP on|off", "keep users out, or let them in again", verb_maintenance, "reason",
+     NEEDS_APP | CHANGES_HOST, 2, 2, NULL},
+    {"pin", "APP [VERSION]", "stay within a version or range; default: the installed one", verb_pin, "",
+     NEEDS_APP | CHANGES_HOST, 1, 2, NULL},
+    {"unpin", "APP", "no longer stay within one", verb_unpin, "", NEEDS_APP | CHANGES_HOST, 1, 1, NULL},
+    {"skip", "APP VERSION", "never offer a version", verb_skip, "", NEEDS_APP | CHANGES_HOST, 2, 2, NULL},
+    {"allow", "APP VERSION", "offer a version again that failed or was skipped", verb_allow, "",
+     NEEDS_APP | CHANGES_HOST, 2, 2, NULL},
+    {"uninstall", "APP", "remove an app; its data stay", verb_uninstall, "purge yes", NEEDS_APP | CHANGES_HOST, 1, 1,
+     NULL},
+    {"config", "check|show [APP]", "check configuration, or show it with where each value comes from", verb_config, "",
+     0, 1, 2, NULL},
+    {"release", "http TREE", "publish a folder as a release for any web server", verb_release,
+     "out key channel changelog severity withdraw reason unsigned passphrase-file", 0, 1, 2,
+     "Writes archive, checksum, signature and index below --out DIR.\n'release http --out DIR --withdraw VERSION' "
+     "marks a published one as withdrawn."},
+    {"manifest", "check FILE", "check a release's manifest", verb_manifest, "", 0, 2, 2, NULL},
+    {"keys", "generate|show NAME", "make or show a publisher's signing key", verb_keys, "no-passphrase passphrase-file",
+     0, 2, 2, "Keys and signatures are interchangeable with minisign."},
+    {"reference", "", "print verbs, options and keys as Markdown", verb_reference, "", HIDDEN, 0, 0, NULL},
+};
+const guint n_verbs = G_N_ELEMENTS(verbs);
+
+const char *call_app(const Call *call)
+{
+    return call->arguments->len > 0 ? g_ptr_array_index(call->arguments, 0) : NULL;
+}
+
+void call_say(const Call *call, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vfprintf(call->people, format, args);
+    va_end(args);
+    fputc('\n', call->people);
+    fflush(call->people);
+}
+
+gboolean call_confirm(const Call *call, const char *question, GError **error)
+{
+    if (call->options.yes)
+        return TRUE;
+    if (!isatty(STDIN_FILENO)) {
+        fault_set(error, FAULT_USAGE, "%s: there is nobody to ask: %s", call->verb->name, question);
+        return fault_hint(error, "say --yes if that is what you want");
+    }
+    fprintf(stderr, "%s [y/N] ", question);
+    char answer[16] = "";
+    if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
+        return TRUE;
+    return fault_set(error, FAULT_POLICY, "nothing was done");
+}
+
+static const Verb *verb_find(const char *name, GError **error)
+{
+    const char *names[G_N_ELEMENTS(verbs) + 1];
+    for (guint i = 0; i < n_verbs; i++) {
+        names[i] = verbs[i].name;
+        if (strcmp(name, verbs[i].name) == 0)
+            return &verbs[i];
+    }
+    names[n_verbs] = NULL;
+    const char *nearest = schema_nearest(name, names);
+    fault_set(error, FAULT_USAGE, nearest ? "there is no verb '%s'; did you mean '%s'?" : "there is no verb '%s'", name,
+              nearest);
+    fault_hint(error, "see 'liftlock --help'");
+    return NULL;
+}
+
+/* Who owns liftlock's places must be the one who changes them. */
+static gboolean rights_check(const Call *call, int argc, char **argv, GError **error)
+{
+    if (!(call->verb->flags & CHANGES_HOST) || call->options.help || geteuid() == 0 || call->host->own_root)
+        return TRUE;
+    g_autofree char *line = g_strjoinv(" ", argv + 1);
+    fault_set(error, FAULT_RIGHTS, "%s changes this host, which needs root", call->verb->name);
+    return fault_hint(error, "sudo liftlock %s", line);
+}
+
+static void report(const Call *call, const GError *error)
+{
+    g_autofree char *text = fault_text(error);
+    g_autofree char *hint = fault_hint_of(error);
+    fprintf(stderr, "liftlock: %s\n", text);
+    if (hint)
+        fprintf(stderr, "  %s\n", hint);
+    if (!call->options.json)
+        return;
+    Node *fault = node_new_map();
+    node_set_text(fault, "kind", fault_row(fault_code_of(error))->name);
+    node_set_text(fault, "message", text);
+    node_set_text(fault, "hint", hint);
+    node_set_int(fault, "code", fault_row(fault_code_of(error))->exit_code);
+    g_autoptr(Node) answer = node_new_map();
+    node_set(answer, "error", fault);
+    g_autofree char *json = node_to_json(answer, 2);
+    printf("%s\n", json);
+}
+
+static int run_verb(Call *call, int argc, char **argv)
+{
+    g_autoptr(GError) error = NULL;
+    int code = -1;
+    if (options_parse(call, argc - 1, argv + 1, &error) && rights_check(call, argc, argv, &error)) {
+        call->people = call->options.json ? stderr : stdout;
+        code = call->options.help ? help_verb(call->verb) : call->verb->run(call, &error);
+    }
+    if (code < 0) {
+        report(call, error);
+        return fault_row(fault_code_of(error))->exit_code;
+    }
+    if (call->answer && call->options.json) {
+        g_autofree char *json = node_to_json(call->answer, 2);
+        printf("%s\n", json);
+    }
+    return code;
+}
+
+int cli_main(int argc, char **argv)
+{
+    setlocale(LC_ALL, "");
+    g_set_prgname("liftlock");
+    if (argc > 1 && strcmp(argv[1], "inner") == 0)
+        return inner_main(argc - 2, argv + 2);
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+        return argc > 2 ? help_named(argv[2]) : help_all(argc < 2);
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("liftlock %s\n", LIFTLOCK_VERSION);
+        return 0;
+    }
+    g_autoptr(HostPlace) host = host_place_new(g_getenv("LIFTLOCK_ROOT"));
+    g_autoptr(GPtrArray) arguments = g_ptr_array_new();
+    g_autoptr(GError) error = NULL;
+    Call call = {.host = host, .arguments = arguments, .people = stdout, .verb = verb_find(argv[1], &error)};
+    if (!call.verb) {
+        report(&call, error);
+        return 2;
+    }
+    int code = run_verb(&call, argc, argv);
+    node_free(call.answer);
+    options_clear(&call.options);
+    return code;
+}

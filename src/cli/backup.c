@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* backup create, list, restore, verify. */
+#include "cli/run.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "parts/backup/backup.h"
+
+#include <string.h>
+
+static int backup_create(Call *call, Planner *planner, const char *id, GError **error)
+{
+    PlanWish wish = {0};
+    g_autoptr(Plan) plan = planner_simple(planner, PLAN_BACKUP, &wish, error);
+    if (!plan)
+        return -1;
+    if (planner->installed->data->len == 0 && planner->installed->shared->len == 0) {
+        fault_set(error, FAULT_REQUIREMENT, "%s declares no data", plan->app);
+        return -1;
+    }
+    return run_plan(call, planner, plan, error);
+}
+
+static int backup_list(Call *call, Planner *planner, const char *id, GError **error)
+{
+    g_autoptr(GPtrArray) backups = journal_backups(planner->journal, planner->config->name, error);
+    if (!backups)
+        return -1;
+    call->answer = node_new_list();
+    if (backups->len == 0)
+        call_say(call, "%s: there is no backup", planner->config->name);
+    for (guint i = 0; i < backups->len; i++) {
+        const BackupRecord *record = g_ptr_array_index(backups, i);
+        g_autofree char *at = clock_format(record->made_s);
+        g_autofree char *size = g_format_size((guint64)record->size_bytes);
+        call_say(call, "%s  %s  data of %-10s %-10s %s", record->id, at, record->version ? record->version : "?", size,
+                 record->reason ? record->reason : "");
+        Node *node = node_new_map();
+        node_set_text(node, "id", record->id);
+        node_set_text(node, "made_at", at);
+        node_set_text(node, "version", record->version);
+        node_set_text(node, "reason", record->reason);
+        node_set_int(node, "size_bytes", record->size_bytes);
+        node_append(call->answer, node);
+    }
+    return 0;
+}
+
+static int backup_restore(Call *call, Planner *planner, const char *id, GError **error)
+{
+    PlanWish wish = {.backup = id, .force = call->options.force};
+    g_autoptr(Plan) plan = planner_restore(planner, &wish, error);
+    if (!plan || !plan_is_clear(plan, error))
+        return -1;
+    g_autofree char *question = g_strdup_printf("restoring backup %s loses %s. Go on?", plan->backup, plan->loss);
+    if (!call_confirm(call, question, error))
+        return -1;
+    return run_plan(call, planner, plan, error);
+}
+
+static void ignore_line(const char *line, gpointer data)
+{
+}
+
+static gboolean verify_one(Call *call, Planner *planner, const BackupRecord *record)
+{
+    PartContext part = {.place = planner->place, .lock_fd = -1, .on_line = ignore_line};
+    g_autofree char *directory = g_build_filename(planner->place->backups, record->id, NULL);
+    gboolean good = TRUE;
+    for (guint i = 0; i < planner->installed->data->len; i++) {
+        const DataSet *set = g_ptr_array_index(planner->installed->data, i);
+        g_autoptr(GError) local = NULL;
+        const BackupDriver *driver = backup_find(set, &local);
+        gboolean holds = driver && driver->verify(&part, set, directory, &local);
+        call_say(call, "%s  %s: %s", record->id, set->name, holds ? "good" : local->message);
+        good &= holds;
+    }
+    return good;
+}
+
+static int backup_verify(Call *call, Planner *planner, const char *id, GError **error)
+{
+    g_autoptr(GPtrArray) backups = journal_backups(planner->journal, planner->config->name, error);
+    if (!backups)
+        return -1;
+    gboolean good = TRUE, any = FALSE;
+    for (guint i = 0; i < backups->len && planner->installed; i++) {
+        const BackupRecord *record = g_ptr_array_index(backups, i);
+        if (id && strcmp(record->id, id) != 0)
+            continue;
+        any = TRUE;
+        good &= verify_one(call, planner, record);
+    }
+    if (!any) {
+        fault_set(error, FAULT_ABSENT, id ? "%s: there is no backup %s" : "%s: there is no backup",
+                  planner->config->name, id);
+        return -1;
+    }
+    call->answer = node_new_map();
+    node_set_bool(call->answer, "good", good);
+    return good ? 0 : 1;
+}
+
+int verb_backup(Call *call, GError **error)
+{
+    static const struct {
+        const char *name;
+        int (*run)(Call *call, Planner *planner, const char *id, GError **error);
+    } acts[] = {
+        {"create", backup_create}, {"list", backup_list}, {"restore", backup_restore}, {"verify", backup_verify}};
+    const char *act = g_ptr_array_index(call->arguments, 0), *app = g_ptr_array_index(call->arguments, 1);
+    const char *id = call->arguments->len > 2 ? g_ptr_array_index(call->arguments, 2) : NULL;
+    for (guint i = 0; i < G_N_ELEMENTS(acts); i++) {
+        if (strcmp(acts[i].name, act) != 0)
+            continue;
+        g_autoptr(Planner) planner = planner_open(call->host, app, error);
+        if (!planner || !run_recover_first(call, call->host, planner->place, planner->journal, error))
+            return -1;
+        return acts[i].run(call, planner, id, error);
+    }
+    fault_set(error, FAULT_USAGE, "backup: there is no '%s'", act);
+    fault_hint(error, "usage: liftlock backup %s", call->verb->arguments);
+    return -1;
+}

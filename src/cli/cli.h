@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line: a table of verbs, a table of options, and what every verb shares. */
+#pragma once
+
+#include "engine/planner.h"
+
+#include <stdio.h>
+
+/* One field per option; the rows are in options.c. */
+typedef struct Options {
+    gboolean json, yes, force, dry_run, detach, follow, purge, check_only, exit_code, help, again, no_passphrase,
+        unsigned_index, all;
+    char *to, *plan, *name, *key, *checksum, *trust, *channel, *user, *app_root, *job, *out, *reason, *until,
+        *changelog, *severity, *withdraw, *passphrase_file, *mode, *from;
+    int limit;
+} Options;
+
+typedef struct Call {
+    const struct Verb *verb;
+    HostPlace *host;
+    Options options;
+    GPtrArray *arguments; /* char *, without verb and options */
+    FILE *people;         /* where text for people goes: stdout, or stderr with --json */
+    Node *answer;         /* with --json: printed to stdout at the end */
+} Call;
+
+typedef enum {
+    NEEDS_APP = 1 << 0,    /* first argument is an app's name */
+    TAKES_APP = 1 << 1,    /* may be */
+    CHANGES_HOST = 1 << 2, /* needs root where liftlock's own places are root's */
+    HIDDEN = 1 << 3,
+} VerbFlags;
+
+typedef struct Verb {
+    const char *name, *arguments, *summary;
+    int (*run)(Call *call, GError **error); /* exit code; -1 with *error set: that of the error */
+    const char *options;                    /* names of the options that it takes, blank-separated */
+    guint flags;
+    guint min_arguments, max_arguments;
+    const char *details; /* for --help; NULL */
+} Verb;
+
+extern const Verb verbs[];
+extern const guint n_verbs;
+
+int cli_main(int argc, char **argv);
+
+/* First argument, or NULL. */
+const char *call_app(const Call *call);
+void call_say(const Call *call, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* Asks on the terminal; with --yes TRUE at once. Without a terminal FAULT_USAGE with the hint to say --yes. */
+gboolean call_confirm(const Call *call, const char *question, GError **error);
+
+/* Verb implementations, by file. */
+int verb_install(Call *call, GError **error);
+int verb_check(Call *call, GError **error);
+int verb_plan(Call *call, GError **error);
+int verb_update(Call *call, GError **error);
+int verb_rollback(Call *call, GError **error);
+int verb_recover(Call *call, GError **error);
+int verb_status(Call *call, GError **error);
+int verb_inspect(Call *call, GError **error);
+int verb_health(Call *call, GError **error);
+int verb_history(Call *call, GError **error);
+int verb_logs(Call *call, GError **error);
+int verb_backup(Call *call, GError **error);
+int verb_restart(Call *call, GError **error);
+int verb_maintenance(Call *call, GError **error);
+int verb_pin(Call *call, GError **error);
+int verb_unpin(Call *call, GError **error);
+int verb_skip(Call *call, GError **error);
+int verb_allow(Call *call, GError **error);
+int verb_uninstall(Call *call, GError **error);
+int verb_config(Call *call, GError **error);
+int verb_release(Call *call, GError **error);
+int verb_manifest(Call *call, GError **error);
+int verb_keys(Call *call, GError **error);
+int verb_reference(Call *call, GError **error);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/help.h"
+
+#include "cli/options.h"
+#include "engine/steps.h"
+
+#include <string.h>
+
+int help_all(gboolean was_misuse)
+{
+    FILE *out = was_misuse ? stderr : stdout;
+    fputs("liftlock installs, updates, rolls back and repairs self-hosted software.\n\nusage: liftlock VERB "
+          "[ARGUMENTS] [OPTIONS]\n\n",
+          out);
+    for (guint i = 0; i < n_verbs; i++)
+        if (!(verbs[i].flags & HIDDEN))
+            fprintf(out, "  %-12s %s\n", verbs[i].name, verbs[i].summary);
+    fputs("\nEvery verb has --help and --json. LIFTLOCK_ROOT=DIR keeps everything below DIR, without root.\n"
+          "Exit codes: 0 done or nothing to do, 1 failed before anything changed, 2 usage or configuration,\n"
+          "3 refused, 4 rolled back, 5 needs help.\n",
+          out);
+    return was_misuse ? 2 : 0;
+}
+
+int help_verb(const Verb *verb)
+{
+    printf("usage: liftlock %s%s%s [OPTIONS]\n\n%s\n", verb->name, *verb->arguments ? " " : "", verb->arguments,
+           verb->summary);
+    if (verb->details)
+        printf("\n%s\n", verb->details);
+    printf("\noptions:\n");
+    for (guint i = 0; i < n_option_rows; i++) {
+        const OptionRow *row = &option_rows[i];
+        if (!option_is_of(row, verb))
+            continue;
+        g_autofree char *left =
+            g_strdup_printf("--%s%s%s", row->name, row->argument ? " " : "", row->argument ? row->argument : "");
+        char letter[] = {'-', row->letter, ',', ' ', '\0'};
+        printf("  %s%-24s %s\n", row->letter ? letter : "    ", left, row->summary);
+    }
+    return 0;
+}
+
+int help_named(const char *name)
+{
+    for (guint i = 0; i < n_verbs; i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return help_verb(&verbs[i]);
+    return help_all(TRUE);
+}
+
+static void print_keys(const Key *keys, const char *prefix)
+{
+    for (const Key *key = keys; key->name; key++) {
+        g_autofree char *path = g_strconcat(prefix, key->name, NULL);
+        g_autofree char *below = g_strconcat(path, ".", NULL);
+        printf("| `%s` | %s | %s |\n", path, key->fallback ? key->fallback : "", key->summary ? key->summary : "");
+        if (key->table)
+            print_keys(key->table, below);
+    }
+}
+
+static void print_table(const char *title, const Key *keys)
+{
+    printf("\n## %s\n\n| key | default | meaning |\n|---|---|---|\n", title);
+    print_keys(keys, "");
+}
+
+int verb_reference(Call *call, GError **error)
+{
+    printf("# Reference\n\nMade by `liftlock reference` from the tables in the code; `./dev docs` writes it.\n\n## "
+           "Verbs\n\n");
+    for (guint i = 0; i < n_verbs; i++)
+        if (!(verbs[i].flags & HIDDEN)) {
+            printf("### %s %s\n\n%s\n\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
+            for (guint j = 0; j < n_option_rows; j++)
+                if (option_is_of(&option_rows[j], &verbs[i]))
+                    printf("- `--%s%s%s`: %s\n", option_rows[j].name, option_rows[j].argument ? " " : "",
+                           option_rows[j].argument ? option_rows[j].argument : "", option_rows[j].summary);
+            printf("\n");
+        }
+    printf("## Steps of a job\n\n| step | does | undone | flags |\n|---|---|---|---|\n");
+    for (guint i = 0; i < n_steps; i++)
+        printf("| %s | %s | %s | %s%s |\n", steps[i].name, steps[i].summary, steps[i].undo ? "yes" : "–",
+               steps[i].flags & STEP_FENCED ? "fenced " : "", steps[i].flags & STEP_COMMITS ? "commits" : "");
+    print_table("Manifest (liftlock.yaml)", manifest_keys);
+    print_table("App (/etc/liftlock/apps/NAME.toml)", app_config_keys);
+    print_table("Host (/etc/liftlock/liftlock.toml)", host_config_keys);
+    return 0;
+}

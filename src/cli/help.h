@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Help, made from the tables. */
+#pragma once
+
+#include "cli/cli.h"
+
+int help_all(gboolean was_misuse);
+int help_verb(const Verb *verb);
+int help_named(const char *name);

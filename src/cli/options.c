@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/options.h"
+
+#include "base/fault.h"
+
+#include <string.h>
+
+#define AT(field) G_STRUCT_OFFSET(Options, field)
+
+const OptionRow option_rows[] = {
+    {"again", 0, G_OPTION_ARG_NONE, AT(again), NULL, "install the version that is installed once more"},
+    {"all", 'a', G_OPTION_ARG_NONE, AT(all), NULL, "show also what programs of the release printed"},
+    {"app-root", 0, G_OPTION_ARG_STRING, AT(app_root), "DIR", "the app's directory; default: /opt/NAME"},
+    {"changelog", 0, G_OPTION_ARG_STRING, AT(changelog), "URL", "where people can read what is new"},
+    {"channel", 0, G_OPTION_ARG_STRING, AT(channel), "NAME", "the channel; default: stable"},
+    {"check", 0, G_OPTION_ARG_NONE, AT(check_only), NULL,
+     "say in one line whether there is something newer, and do nothing"},
+    {"checksum", 0, G_OPTION_ARG_STRING, AT(checksum), "SHA256",
+     "trust this one archive now, later ones by the index's digests"},
+    {"detach", 0, G_OPTION_ARG_NONE, AT(detach), NULL, "print the job's id and do not wait for it"},
+    {"dry-run", 'n', G_OPTION_ARG_NONE, AT(dry_run), NULL, "show the plan and do nothing"},
+    {"exit-code", 0, G_OPTION_ARG_NONE, AT(exit_code), NULL, "exit with 10 if there is something newer"},
+    {"follow", 'f', G_OPTION_ARG_NONE, AT(follow), NULL, "go on with what is written from now on"},
+    {"force", 0, G_OPTION_ARG_NONE, AT(force), NULL, "override what may be overridden; it is recorded"},
+    {"job", 0, G_OPTION_ARG_STRING, AT(job), "ID", "that job instead of the newest"},
+    {"json", 0, G_OPTION_ARG_NONE, AT(json), NULL, "answer in JSON on standard output"},
+    {"key", 'k', G_OPTION_ARG_STRING, AT(key), "KEY",
+     "the publisher's minisign key (RW...), or the file of a secret key when publishing"},
+    {"limit", 0, G_OPTION_ARG_INT, AT(limit), "N", "at most so many; default: 20"},
+    {"name", 0, G_OPTION_ARG_STRING, AT(name), "NAME", "what the app is called on this host"},
+    {"no-passphrase", 0, G_OPTION_ARG_NONE, AT(no_passphrase), NULL, "do not encrypt the secret key"},
+    {"out", 'o', G_OPTION_ARG_STRING, AT(out), "DIR", "the directory that a web server serves"},
+    {"passphrase-file", 0, G_OPTION_ARG_STRING, AT(passphrase_file), "FILE",
+     "read the passphrase from the first line of a file"},
+    {"plan", 0, G_OPTION_ARG_STRING, AT(plan), "DIGEST",
+     "do exactly the plan that 'plan' showed under this digest, or nothing"},
+    {"purge", 0, G_OPTION_ARG_NONE, AT(purge), NULL, "remove data and backups too"},
+    {"reason", 0, G_OPTION_ARG_STRING, AT(reason), "TEXT", "shown to those who wonder"},
+    {"severity", 0, G_OPTION_ARG_STRING, AT(severity), "WORD", "e.g. security: such releases skip the minimum age"},
+    {"to", 't', G_OPTION_ARG_STRING, AT(to), "VERSION", "that version instead of what policy offers"},
+    {"trust", 0, G_OPTION_ARG_STRING, AT(trust), "LEVEL", "minisign, checksum or none"},
+    {"unsigned", 0, G_OPTION_ARG_NONE, AT(unsigned_index), NULL, "publish without a signature"},
+    {"user", 'u', G_OPTION_ARG_STRING, AT(user), "USER", "the user that the app runs as; default: the app's name"},
+    {"withdraw", 0, G_OPTION_ARG_STRING, AT(withdraw), "VERSION", "mark a published version as withdrawn"},
+    {"yes", 'y', G_OPTION_ARG_NONE, AT(yes), NULL, "do not ask"},
+};
+const guint n_option_rows = G_N_ELEMENTS(option_rows);
+
+gboolean option_is_of(const OptionRow *row, const Verb *verb)
+{
+    if (strcmp(row->name, "json") == 0)
+        return TRUE;
+    g_auto(GStrv) names = g_strsplit(verb->options ? verb->options : "", " ", -1);
+    return g_strv_contains((const char *const *)names, row->name);
+}
+
+static GOptionEntry *entries_for(Call *call)
+{
+    GArray *entries = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
+    for (guint i = 0; i < n_option_rows; i++) {
+        const OptionRow *row = &option_rows[i];
+        if (!option_is_of(row, call->verb))
+            continue;
+        GOptionEntry entry = {row->name,    row->letter,  0, row->type, (char *)&call->options + row->offset,
+                              row->summary, row->argument};
+        g_array_append_val(entries, entry);
+    }
+    GOptionEntry help = {"help", 'h', 0, G_OPTION_ARG_NONE, &call->options.help, "say what the verb does", NULL};
+    g_array_append_val(entries, help);
+    return (GOptionEntry *)(void *)g_array_free(entries, FALSE);
+}
+
+static gboolean arguments_check(const Call *call, GError **error)
+{
+    const Verb *verb = call->verb;
+    if (call->options.help)
+        return TRUE;
+    if (call->arguments->len < verb->min_arguments)
+        fault_set(error, FAULT_USAGE, "%s: an argument is missing", verb->name);
+    else if (call->arguments->len > verb->max_arguments)
+        fault_set(error, FAULT_USAGE, "%s: '%s' is one argument too many", verb->name,
+                  (char *)g_ptr_array_index(call->arguments, verb->max_arguments));
+    else
+        return TRUE;
+    return fault_hint(error, "usage: liftlock %s %s", verb->name, verb->arguments);
+}
+
+gboolean options_parse(Call *call, int argc, char **argv, GError **error)
+{
+    g_autofree GOptionEntry *entries = entries_for(call);
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    g_option_context_set_help_enabled(context, FALSE);
+    g_option_context_add_main_entries(context, entries, NULL);
+    g_autoptr(GError) local = NULL;
+    if (!g_option_context_parse(context, &argc, &argv, &local)) {
+        local->message[0] = g_ascii_tolower(local->message[0]);
+        fault_set(error, FAULT_USAGE, "%s: %s", call->verb->name, local->message);
+        return fault_hint(error, "see 'liftlock %s --help'", call->verb->name);
+    }
+    for (int i = 1; i < argc; i++)
+        if (i > 1 || strcmp(argv[i], "--") != 0)
+            g_ptr_array_add(call->arguments, argv[i]);
+    return arguments_check(call, error);
+}
+
+void options_clear(Options *options)
+{
+    for (guint i = 0; i < n_option_rows; i++)
+        if (option_rows[i].type == G_OPTION_ARG_STRING)
+            g_free(*(char **)(void *)((char *)options + option_rows[i].offset));
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/run.h"
+
+#include "base/fault.h"
+#include "cli/progress.h"
+#include "engine/steps.h"
+
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- the plan ------------------------------------------------------------------------------------------------------
+ */
+
+static const char *way_back(const Plan *plan)
+{
+    if (!plan->from)
+        return "everything that the install made is taken away again";
+    if (plan->data == DATA_KEEP)
+        return "the release that runs now stays on disk; data are not touched";
+    return "the release that runs now stays on disk; data go back to their copy by rename";
+}
+
+void run_show_plan(Call *call, const Planner *planner, const Plan *plan)
+{
+    g_autofree char *digest = plan_digest(plan);
+    Node *node = plan_to_node(plan);
+    node_set_text(node, "digest", digest);
+    node_set_text(node, "way_back", way_back(plan));
+    node_free(call->answer);
+    call->answer = node;
+    call_say(call, "%s: %s %s%s%s", plan->app, plan_kind_name(plan->kind), plan->from ? plan->from : "",
+             plan->from && plan->to ? " → " : "", plan->to ? plan->to : "");
+    if (plan->download_bytes > 0) {
+        g_autofree char *size = g_format_size((guint64)MAX(plan->download_bytes - plan->cached_bytes, 0));
+        call_say(call, "  download   %s", size);
+    }
+    GString *names = g_string_new(NULL);
+    for (guint i = 0; i < n_steps; i++)
+        if (step_is_in(&steps[i], plan->kind))
+            g_string_append_printf(names, "%s%s", names->len ? ", " : "", steps[i].name);
+    call_say(call, "  steps      %s", names->str);
+    g_string_free(names, TRUE);
+    for (guint i = 0; i < plan->migrations->len; i++)
+        call_say(call, "  migration  %s", (char *)g_ptr_array_index(plan->migrations, i));
+    call_say(call, "  way back   %s", way_back(plan));
+    if (plan->loss)
+        call_say(call, "  LOSES      %s", plan->loss);
+    for (guint i = 0; i < plan->overrides->len; i++)
+        call_say(call, "  override   %s", (char *)g_ptr_array_index(plan->overrides, i));
+    for (guint i = 0; i < plan->objections->len; i++) {
+        const Objection *objection = g_ptr_array_index(plan->objections, i);
+        call_say(call, "  AGAINST    %s", objection->text);
+        if (objection->hint)
+            call_say(call, "             %s", objection->hint);
+    }
+    call_say(call, "  digest     %s", digest);
+}
+
+/* --- the end -------------------------------------------------------------------------------------------------------
+ */
+
+static const char *past_of(const char *kind)
+{
+    static const char *const words[PLAN_N_KINDS] = {
+        [PLAN_INSTALL] = "is installed",
+        [PLAN_UPDATE] = "is live",
+        [PLAN_ROLLBACK] = "is live again",
+        [PLAN_RETURN] = "is live again",
+        [PLAN_RESTORE] = "runs on the restored data",
+        [PLAN_RESTART] = "runs again",
+        [PLAN_BACKUP] = "is backed up",
+        [PLAN_UNINSTALL] = "is uninstalled",
+    };
+    for (int i = 0; i < PLAN_N_KINDS; i++)
+        if (strcmp(plan_kind_name((PlanKind)i), kind) == 0)
+            return words[i];
+    return "is done";
+}
+
+static void answer_job(Call *call, const JobRecord *record)
+{
+    Node *node = node_new_map();
+    node_set_text(node, "app", record->app);
+    node_set_text(node, "job", record->id);
+    node_set_text(node, "kind", record->kind);
+    node_set_text(node, "from", record->from);
+    node_set_text(node, "to", record->to);
+    node_set_text(node, "verdict", record->verdict);
+    node_set_text(node, "step", record->failed_step);
+    node_set_text(node, "code", record->code);
+    node_set_text(node, "error", record->error);
+    node_set_text(node, "hint", record->hint);
+    node_free(call->answer);
+    call->answer = node;
+}
+
+static int say_end(Call *call, const JobRecord *record)
+{
+    answer_job(call, record);
+    Verdict verdict = VERDICT_NEEDS_HELP;
+    verdict_from_name(record->verdict, &verdict);
+    gboolean is_return = strcmp(record->kind, "return") == 0;
+    switch (verdict) {
+    case VERDICT_UPDATED:
+        if (is_return)
+            call_say(call, "%s is back on %s: %s did not stay healthy", record->app, record->to, record->from);
+        else
+            call_say(call, "%s %s%s%s", record->app, record->to ? record->to : "", record->to ? " " : "",
+                     past_of(record->kind));
+        return is_return ? 4 : 0;
+    case VERDICT_ROLLED_BACK:
+        fprintf(stderr, "liftlock: %s: %s\n", record->failed_step, record->error);
+        if (record->from)
+            call_say(call, "%s is back on %s, with its data", record->app, record->from);
+        else
+            call_say(call, "%s is not installed; nothing of the attempt is live", record->app);
+        break;
+    case VERDICT_FAILED:
+    case VERDICT_REFUSED:
+        fprintf(stderr, "liftlock: %s\n", record->error);
+        if (record->from)
+            call_say(call, "nothing has changed: %s %s runs as before", record->app, record->from);
+        break;
+    default:
+        fprintf(stderr, "liftlock: %s\n", record->error ? record->error : "the job needs help");
+    }
+    if (record->hint)
+        fprintf(stderr, "  %s\n", record->hint);
+    return verdict_exit_code(verdict, record->code);
+}
+
+static const char *who_asks(void)
+{
+    struct passwd *self = getpwuid(getuid());
+    return self ? self->pw_name : "?";
+}
+
+static int follow(Call *call, const HostPlace *host, const Place *place, Journal *journal, const char *id,
+                  GError **error)
+{
+    g_autoptr(Progress) progress = progress_new(call->people);
+    g_autoptr(JobRecord) record = worker_follow(host, place, journal, id, progress_line, progress, error);
+    return record ? say_end(call, record) : -1;
+}
+
+int run_recovery(Call *call, const HostPlace *host, const Place *place, Journal *journal, const JobRecord *job,
+                 GError **error)
+{
+    call_say(call, "%s: job %s (%s) was interrupted; bringing it to its end", place->app, job->id, job->kind);
+    if (!worker_start(host, place, job->id, WORKER_RECOVER, error))
+        return -1;
+    return follow(call, host, place, journal, job->id, error);
+}
+
+gboolean run_recover_first(Call *call, const HostPlace *host, const Place *place, Journal *journal, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_autoptr(JobRecord) job = worker_interrupted(place, journal, &local);
+    if (!job) {
+        if (local)
+            g_propagate_error(error, g_steal_pointer(&local));
+        return !error || !*error;
+    }
+    int code = run_recovery(call, host, place, journal, job, error);
+    if (code == 5)
+        return fault_set(error, FAULT_STATE, "%s: the interrupted job %s needs help first", place->app, job->id);
+    return code >= 0;
+}
+
+int run_plan(Call *call, Planner *planner, const Plan *plan, GError **error)
+{
+    JobOrder order = {
+        .plan = plan,
+        .config_text = planner->config_text,
+        .manifest_records = planner->manifest_records,
+        .requested_by = who_asks(),
+    };
+    g_autofree char *id = job_create(planner->host, planner->place, planner->journal, &order, error);
+    if (!id || !worker_start(planner->host, planner->place, id, WORKER_RUN, error))
+        return -1;
+    if (call->options.detach) {
+        Node *node = node_new_map();
+        node_set_text(node, "job", id);
+        node_free(call->answer);
+        call->answer = node;
+        call_say(call, "%s", id);
+        return 0;
+    }
+    return follow(call, planner->host, planner->place, planner->journal, id, error);
+}

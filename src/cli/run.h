@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs that start a job share: showing the plan, running it, saying how it ended. */
+#pragma once
+
+#include "cli/cli.h"
+
+/* Brings a job that a crash left open to its end first, and says so. */
+gboolean run_recover_first(Call *call, const HostPlace *host, const Place *place, Journal *journal, GError **error);
+
+/* Runs a clear plan as a job and follows it (or not, with --detach). Returns the exit code, -1 with *error set. */
+int run_plan(Call *call, Planner *planner, const Plan *plan, GError **error);
+
+/* Recovers one interrupted job and follows it. */
+int run_recovery(Call *call, const HostPlace *host, const Place *place, Journal *journal, const JobRecord *job,
+                 GError **error);
+
+/* Prints a plan for people, and puts it into the answer. */
+void run_show_plan(Call *call, const Planner *planner, const Plan *plan);

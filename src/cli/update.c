@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check, plan, update: what the source offers, what it would mean, and doing it. */
+#include "cli/run.h"
+
+#include "base/fault.h"
+#include "engine/lock.h"
+#include "engine/status.h"
+
+#include <string.h>
+#include <unistd.h>
+
+typedef int (*PerApp)(Call *call, Planner *planner, GError **error);
+
+/* For one app, or for all; the worst exit code counts, and one app's failure does not keep the others from their turn.
+ */
+static int for_apps(Call *call, PerApp each, GError **error)
+{
+    g_autoptr(GPtrArray) apps = NULL;
+    if (call_app(call)) {
+        apps = g_ptr_array_new();
+        g_ptr_array_add(apps, (gpointer)call_app(call));
+    } else if (!(apps = status_apps(call->host, error)))
+        return -1;
+    int worst = 0;
+    for (guint i = 0; i < apps->len; i++) {
+        g_autoptr(GError) local = NULL;
+        g_autoptr(Planner) planner = planner_open(call->host, g_ptr_array_index(apps, i), &local);
+        int code = planner ? each(call, planner, &local) : -1;
+        if (code < 0 && apps->len == 1) {
+            g_propagate_error(error, g_steal_pointer(&local));
+            return -1;
+        }
+        if (code < 0) {
+            fprintf(stderr, "liftlock: %s\n", local->message);
+            code = fault_row(fault_code_of(local))->exit_code;
+        }
+        worst = MAX(worst, code);
+    }
+    if (apps->len == 0)
+        call_say(call, "no app is installed");
+    return worst;
+}
+
+/* --- check ---------------------------------------------------------------------------------------------------------
+ */
+
+static Node *check_node(const Planner *planner, const Release *offer, const GPtrArray *objections)
+{
+    Node *node = node_new_map();
+    node_set_text(node, "app", planner->config->name);
+    node_set_text(node, "installed", planner->current);
+    node_set_text(node, "offered", offer ? offer->version : NULL);
+    node_set_text(node, "changelog", offer ? offer->changelog : NULL);
+    node_set_text(node, "severity", offer ? offer->severity : NULL);
+    Node *passed = node_new_list();
+    for (guint i = 0; i < objections->len; i++)
+        node_append(passed,
+                    node_new_scalar(SCALAR_STRING, ((const Objection *)g_ptr_array_index(objections, i))->text));
+    node_set(node, "passed_over", passed);
+    return node;
+}
+
+static int check_one(Call *call, Planner *planner, GError **error)
+{
+    g_autoptr(GPtrArray) objections = g_ptr_array_new_with_free_func((GDestroyNotify)objection_free);
+    const Release *offer = NULL;
+    if (!planner_check(planner, &offer, objections, error))
+        return -1;
+    const char *app = planner->config->name;
+    if (offer)
+        call_say(call, "%s: update available: %s → %s", app, planner->current ? planner->current : "nothing",
+                 offer->version);
+    else
+        call_say(call, "%s: up to date (%s)", app,
+                 planner->current ? planner->current : "nothing installed, nothing offered");
+    for (guint i = 0; i < objections->len; i++)
+        call_say(call, "  passed over: %s", ((const Objection *)g_ptr_array_index(objections, i))->text);
+    if (!call->answer)
+        call->answer = node_new_list();
+    node_append(call->answer, check_node(planner, offer, objections));
+    return offer && call->options.exit_code ? 10 : 0;
+}
+
+int verb_check(Call *call, GError **error)
+{
+    return for_apps(call, check_one, error);
+}
+
+/* --- plan and update -------------------------------------------------------------------------------------------------
+ */
+
+static PlanWish wish_of(const Call *call)
+{
+    return (PlanWish){.to = call->options.to,
+                      .force = call->options.force,
+                      .again = call->options.again,
+                      .purge = call->options.purge};
+}
+
+static int up_to_date(Call *call, const Planner *planner)
+{
+    call_say(call, "%s: up to date (%s)", planner->config->name, planner->current);
+    if (!call->answer) {
+        call->answer = node_new_map();
+        node_set_text(call->answer, "app", planner->config->name);
+        node_set_text(call->answer, "verdict", "up-to-date");
+        node_set_text(call->answer, "version", planner->current);
+    }
+    return 0;
+}
+
+int verb_plan(Call *call, GError **error)
+{
+    g_autoptr(Planner) planner = planner_open(call->host, call_app(call), error);
+    if (!planner)
+        return -1;
+    PlanWish wish = wish_of(call);
+    g_autoptr(GError) local = NULL;
+    g_autoptr(Plan) plan = planner_update(planner, &wish, &local);
+    if (local) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return -1;
+    }
+    if (!plan)
+        return up_to_date(call, planner);
+    run_show_plan(call, planner, plan);
+    return plan->objections->len > 0 ? 3 : 0;
+}
+
+static gboolean digest_agrees(const Call *call, const Plan *plan, GError **error)
+{
+    if (!call->options.plan)
+        return TRUE;
+    g_autofree char *digest = plan_digest(plan);
+    if (strcmp(digest, call->options.plan) == 0)
+        return TRUE;
+    fault_set(error, FAULT_POLICY, "%s: the plan is no longer the one that you saw", plan->app);
+    return fault_hint(error, "look again with 'liftlock plan %s'", plan->app);
+}
+
+static gboolean nobody_at_work(const Planner *planner, GError **error)
+{
+    int fd = lock_take(planner->place, "-", "planning", "-", error);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static int update_one(Call *call, Planner *planner, GError **error)
+{
+    if (call->options.check_only)
+        return check_one(call, planner, error);
+    if (!nobody_at_work(planner, error) ||
+        !run_recover_first(call, call->host, planner->place, planner->journal, error))
+        return -1;
+    g_autofree char *name = g_strdup(planner->config->name);
+    g_autoptr(Planner) fresh = planner_open(call->host, name, error); /* recovery may have changed what is live */
+    if (!fresh)
+        return -1;
+    PlanWish wish = wish_of(call);
+    g_autoptr(GError) local = NULL;
+    g_autoptr(Plan) plan = planner_update(fresh, &wish, &local);
+    if (local) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return -1;
+    }
+    if (!plan)
+        return up_to_date(call, fresh);
+    if (call->options.dry_run) {
+        run_show_plan(call, fresh, plan);
+        return plan->objections->len > 0 ? 3 : 0;
+    }
+    if (!plan_is_clear(plan, error) || !digest_agrees(call, plan, error))
+        return -1;
+    call_say(call, "%s: %s %s%s%s", plan->app, plan_kind_name(plan->kind), plan->from ? plan->from : "",
+             plan->from ? " → " : "", plan->to);
+    return run_plan(call, fresh, plan, error);
+}
+
+int verb_update(Call *call, GError **error)
+{
+    return for_apps(call, update_one, error);
+}
