@@ -1,8 +1,289 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <glib.h>
+/* Tests of model/config.h and model/place.h. */
+#include "model/config.h"
+
+#include "model/place.h"
+#include "model_read.h"
+
+#define KEY "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
+#define TAIL                                                                                                           \
+    "[source]\ntype = \"http\"\nurl = \"https://example.org/a/\"\n[trust]\nlevel = \"minisign\"\nkey = \"" KEY "\"\n"
+
+static AppConfig *config_from(const char *toml)
+{
+    GError *error = NULL;
+    AppConfig *config = app_config_read(document_from(DOCUMENT_TOML, toml), "demo", "demo.toml", &error);
+    g_assert_no_error(error);
+    return config;
+}
+
+static void expect(const char *toml, const char *message)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = g_strconcat("demo.toml:", message, NULL);
+    g_assert_null(app_config_read(document_from(DOCUMENT_TOML, toml), "demo", "demo.toml", &error));
+    assert_fault(&error, FAULT_CONFIG, text);
+}
+
+static void in_full(void)
+{
+    g_autoptr(AppConfig) c = config_from(
+        "[app]\nroot = \"/opt/bookshelf\"\nuser = \"bookshelf\"\nprivileged_hooks = false\n" TAIL
+        "[policy]\nmode = \"dashboard\"\nmin_age = \"3d\"\npin = \">=2 <3\"\nkeep_backups = 0\n"
+        "[notify.ops]\ntype = \"webhook\"\nurl_file = \"/etc/liftlock/secrets/hook\"\n"
+        "[notify.shell]\ntype = \"command\"\ncommand = \"logger\"\non = [\"failed\"]\n[observe]\nwindow = \"1m\"\n");
+    g_assert_cmpstr(c->name, ==, "demo");
+    g_assert_cmpstr(c->app.root, ==, "/opt/bookshelf");
+    g_assert_cmpstr(c->source.channel, ==, "stable");
+    g_assert_cmpstr(c->source.versions, ==, "semver");
+    g_assert_cmpint(c->trust.level, ==, TRUST_MINISIGN);
+    g_assert_cmpint(c->policy.mode, ==, MODE_DASHBOARD);
+    g_assert_cmpint(c->policy.min_age_ms, ==, 259200000);
+    g_assert_cmpint(c->policy.keep_backups, ==, 0);
+    g_assert_cmpint(c->observe.window_ms, ==, 60000);
+    const NotifyConfig *ops = c->notify->pdata[0], *shell = c->notify->pdata[1];
+    g_assert_cmpstr(ops->name, ==, "ops");
+    g_assert_cmpuint(ops->on->len, ==, 5);
+    g_assert_cmpint(ops->timeout_ms, ==, 10000);
+    g_assert_cmpuint(shell->on->len, ==, 1);
+}
+
+static void smallest(void)
+{
+    g_autoptr(AppConfig) c =
+        config_from("[source]\ntype = \"folder\"\npath = \"/srv/x/\"\n[trust]\nlevel = \"none\"\n");
+    g_assert_null(c->app.root);
+    g_assert_null(c->app.user);
+    g_assert_cmpstr(c->source.path, ==, "/srv/x");
+    g_assert_cmpint(c->policy.mode, ==, MODE_MANUAL);
+    g_assert_cmpint(c->policy.max_attempts, ==, 3);
+    g_assert_cmpint(c->policy.keep_releases, ==, -1);
+    g_assert_cmpint(c->policy.keep_backups, ==, -1);
+    g_assert_cmpint(c->observe.window_ms, ==, -1);
+    g_autoptr(Node) shown = schema_show(app_config_keys, c->document, "demo.toml", c);
+    g_assert_true(node_is_null(node_pointer(shown, "/observe/window/value")));
+    g_assert_cmpstr(node_get_text(node_pointer(shown, "/source/path"), "origin", NULL), ==, "demo.toml:3");
+}
+
+static void wrong_keys(void)
+{
+    expect("[trust]\nlevel = \"none\"\n", "1:1: 'source' is missing");
+    expect("[source]\ntype = \"folder\"\npath = \"/x\"\n", "1:1: 'trust' is missing");
+    expect("sorce = 1\n" TAIL, "1:1: unknown key 'sorce'; did you mean 'source'?");
+    expect(TAIL "[policy]\nmode = \"auto\"\n", "8:8: 'mode' must be manual or dashboard, not 'auto'");
+    expect(TAIL "[policy]\nmin_age = \"old\"\n",
+           "8:11: 'min_age' must be a time from 0s to 3650d, such as 30s, 5m or 2h, not 'old'");
+    expect(TAIL "[policy]\nkeep_releases = 1\n",
+           "8:17: 'keep_releases' must be a whole number from 2 to 1000, not '1'");
+    expect("[app]\nuser = 0\n" TAIL, "2:8: 'user' must be a text, not '0'");
+    expect("[app]\nprivileged_hooks = \"true\"\n" TAIL,
+           "2:20: 'privileged_hooks' must be true or false, not the text 'true'");
+}
+
+static void rights(void)
+{
+    expect("[app]\nuser = \"root\"\n" TAIL,
+           "2:8: 'user' is root, but 'privileged_hooks' is not true\nthe publisher's shell lines would run as root; "
+           "give the app a user of its own, or allow it on purpose");
+    g_autoptr(AppConfig) c = config_from("[app]\nuser = \"root\"\nprivileged_hooks = true\n" TAIL);
+    g_assert_true(c->app.privileged_hooks);
+    expect("[app]\nuser = \"0\"\n" TAIL, "2:8: 'user' must be a name of a user, not '0'");
+    expect("[app]\ngroup = \"a b\"\n" TAIL, "2:9: 'group' must be a name of a group, not 'a b'");
+    expect("[app]\nroot = \"/\"\n" TAIL, "2:8: 'root' must be a directory of the app's own, not '/'");
+    expect("[app]\nroot = \"opt\"\n" TAIL, "2:8: 'root' must be an absolute path without '..', not 'opt'");
+}
+
+#define TRUST "[trust]\nlevel = \"none\"\n[source]\n"
+
+static void sources(void)
+{
+    expect(TRUST "type = \"ftp\"\n", "4:8: 'type' must be folder, http, git, sftp or repository, not 'ftp'");
+    expect(TRUST "type = \"http\"\n", "3:1: a source of type 'http' needs 'url'");
+    expect(TRUST "type = \"folder\"\n", "3:1: a source of type 'folder' needs 'path'");
+    expect(TRUST "type = \"folder\"\npath = \"/x\"\nurl = \"http://x\"\n",
+           "6:7: 'url' has no meaning for a source of type 'folder'");
+    expect(TRUST "type = \"http\"\nurl = \"http://x\"\npath = \"/x\"\n",
+           "6:8: 'path' has no meaning for a source of type 'http'");
+    expect(TRUST "type = \"http\"\nurl = \"gopher://x\"\n",
+           "5:7: 'url' must be an http or https address, not 'gopher://x'");
+    expect(TRUST "type = \"http\"\nurl = \"https://me:secret@x/\"\n",
+           "5:7: 'url' must not hold a user or password\nput the header into a file of root's alone and name it in "
+           "'headers_file'");
+    expect(TRUST "type = \"http\"\nurl = \"https://x/\"\nheaders_file = [\"/a\", \"b\"]\n",
+           "6:16: 'headers_file' must be an absolute path, not 'b'");
+}
+
+#define SOURCE "[source]\ntype = \"folder\"\npath = \"/x\"\n[trust]\n"
+
+static void trust(void)
+{
+    expect(SOURCE "level = \"full\"\n", "5:9: 'level' must be tuf, minisign, checksum, git or none, not 'full'");
+    expect(SOURCE "level = \"minisign\"\n", "4:1: trust level 'minisign' needs 'key'");
+    expect(SOURCE "level = \"minisign\"\nkey = \"RWshort\"\n",
+           "6:7: 'key' must be a minisign public key (RW and 54 more characters), not 'RWshort'");
+    /* Right length, wrong algorithm: "RX" begins with "E|", not "Ed". */
+    expect(SOURCE "level = \"minisign\"\nkey = \"RXQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\"\n",
+           "6:7: 'key' must be a minisign public key (RW and 54 more characters), not "
+           "'RXQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3'");
+    expect(SOURCE "level = \"checksum\"\nkey = \"" KEY "\"\n", "6:7: 'key' has no meaning with trust level 'checksum'");
+}
+
+static void notify(void)
+{
+    expect(TAIL "[notify.a]\ntype = \"webhook\"\n", "7:1: notify 'a' needs either 'url' or 'url_file'");
+    expect(TAIL "[notify.a]\ntype = \"webhook\"\nurl = \"http://x\"\nurl_file = \"/x\"\n",
+           "7:1: notify 'a' needs either 'url' or 'url_file'");
+    expect(TAIL "[notify.a]\ntype = \"webhook\"\nurl = \"x\"\n",
+           "7:1: 'url' of notify 'a' must be an http or https address");
+    expect(TAIL "[notify.a]\ntype = \"command\"\n", "7:1: notify 'a' needs 'command'");
+    expect(TAIL "[notify.a]\ntype = \"log\"\ncommand = \"x\"\n",
+           "7:1: 'command' has no meaning for notify 'a' of type 'log'");
+    expect(TAIL "[notify.a]\ntype = \"log\"\non = []\n",
+           "9:6: 'on' of notify 'a' is empty\nleave 'on' out to be told of all, or remove [notify.a]");
+    expect(TAIL "[notify.a]\ntype = \"log\"\non = [\"fail\"]\n",
+           "9:7: an item of 'on' must be updated, rolled-back, failed, refused or needs-help, not 'fail'");
+}
+
+static void names(void)
+{
+    static const char *const good[] = {"a", "0", "bookshelf", "node-red", "a_b", "a23456789012345678901234567890bc"};
+    static const char *const bad[] = {"",    "A",        "-a",  "_a", "a.b",
+                                      "a/b", "liftlock", "a b", "..", "a23456789012345678901234567890bcd"};
+    for (gsize i = 0; i < G_N_ELEMENTS(good); i++)
+        g_assert_true(app_name_is_valid(good[i]));
+    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++)
+        g_assert_false(app_name_is_valid(bad[i]));
+    g_assert_false(app_name_is_valid(NULL));
+    g_autoptr(GError) error = NULL;
+    g_assert_null(app_config_read(document_from(DOCUMENT_TOML, TAIL), "a.b", "a.b.toml", &error));
+    assert_fault(&error, FAULT_CONFIG,
+                 "a.b.toml: 'a.b' is no name of an app\nnames are at most 32 of a-z, 0-9, '_' and '-', and begin with "
+                 "a letter or digit");
+}
+
+static void host(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(HostConfig) c = host_config_read(document_from(DOCUMENT_TOML, ""), "liftlock.toml", FALSE, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(c->child_user, ==, "liftlock");
+    g_assert_false(c->allow_trust_none);
+    g_assert_cmpint(c->job_retry_ms, ==, 60000);
+    g_assert_cmpint(c->max_index_bytes, ==, 1048576);
+    g_assert_null(c->proxy);
+    g_assert_null(
+        host_config_read(document_from(DOCUMENT_TOML, "space_margin = \"much\"\n"), "liftlock.toml", FALSE, &error));
+    assert_fault(&error, FAULT_CONFIG,
+                 "liftlock.toml:1:16: 'space_margin' must be a size such as 10MB or 1GiB, not 'much'");
+}
+
+static void host_environment(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_setenv("LIFTLOCK_PROXY", "http://proxy:3128", TRUE);
+    g_setenv("LIFTLOCK_ALLOW_TRUST_NONE", "true", TRUE);
+    g_autoptr(HostConfig) with =
+        host_config_read(document_from(DOCUMENT_TOML, "proxy = \"http://a\"\n"), "h", TRUE, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(with->proxy, ==, "http://proxy:3128");
+    g_assert_false(with->allow_trust_none);
+    g_autoptr(HostConfig) without =
+        host_config_read(document_from(DOCUMENT_TOML, "proxy = \"http://a\"\n"), "h", FALSE, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(without->proxy, ==, "http://a");
+    g_setenv("LIFTLOCK_MAX_ENTRIES", "none", TRUE);
+    g_assert_null(host_config_read(document_from(DOCUMENT_TOML, ""), "h", TRUE, &error));
+    assert_fault(&error, FAULT_CONFIG,
+                 "LIFTLOCK_MAX_ENTRIES: 'max_entries' must be a whole number from 1 to 100000000, not 'none'");
+    g_unsetenv("LIFTLOCK_PROXY");
+    g_unsetenv("LIFTLOCK_MAX_ENTRIES");
+}
+
+/* Trust is the file's alone: no row of the app's config may ever get a variable. */
+static void no_variables(const Key *keys)
+{
+    for (const Key *key = keys; key->name; key++) {
+        g_assert_null(key->env);
+        if (key->table)
+            no_variables(key->table);
+    }
+}
+
+static void trust_has_no_variable(void)
+{
+    no_variables(app_config_keys);
+    for (const Key *key = host_config_keys; key->name; key++)
+        if (strstr(key->name, "trust") || strstr(key->name, "user"))
+            g_assert_null(key->env);
+}
+
+static void summaries(const Key *keys)
+{
+    for (const Key *key = keys; key->name; key++) {
+        g_assert_nonnull(key->summary);
+        g_assert_false(g_str_has_suffix(key->summary, "."));
+        if (key->table)
+            summaries(key->table);
+    }
+}
+
+static void every_row_is_described(void)
+{
+    summaries(host_config_keys);
+    summaries(app_config_keys);
+    summaries(manifest_keys);
+}
+
+static void places(void)
+{
+    g_autoptr(HostPlace) host_place = host_place_new(NULL);
+    g_assert_cmpstr(host_place->state_db, ==, "/var/lib/liftlock/state.db");
+    g_assert_false(host_place->own_root);
+    g_autoptr(Place) place = place_new(host_place, "demo", NULL);
+    g_assert_cmpstr(place->current, ==, "/opt/demo/current");
+    g_assert_cmpstr(place->wayback, ==, "/opt/demo/.liftlock");
+    g_assert_cmpstr(place->hold, ==, "/var/lib/liftlock/demo/hold");
+    g_assert_cmpstr(place->config, ==, "/etc/liftlock/apps/demo.toml");
+    g_assert_cmpstr(place->lock, ==, "/run/liftlock/demo.lock");
+    g_autofree char *partial = place_release(place, "2.0", ".partial");
+    g_assert_cmpstr(partial, ==, "/opt/demo/releases/2.0.partial");
+}
+
+static void places_below_a_root(void)
+{
+    g_autoptr(HostPlace) host_place = host_place_new("/tmp/x/");
+    g_assert_cmpstr(host_place->root, ==, "/tmp/x");
+    g_assert_cmpstr(host_place->run, ==, "/tmp/x/run/liftlock");
+    g_assert_true(host_place->own_root);
+    static const char *const roots[][2] = {{NULL, "/tmp/x/opt/demo"},
+                                           {"/srv/demo", "/tmp/x/srv/demo"},
+                                           {"/tmp/x/srv/demo", "/tmp/x/srv/demo"},
+                                           {"/tmp/xy", "/tmp/x/tmp/xy"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(roots); i++) {
+        g_autoptr(Place) place = place_new(host_place, "demo", roots[i][0]);
+        g_assert_cmpstr(place->root, ==, roots[i][1]);
+    }
+    g_autoptr(HostPlace) empty = host_place_new("");
+    g_assert_false(empty->own_root);
+    g_assert_cmpstr(empty->etc, ==, "/etc/liftlock");
+}
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/config/an app's file with every table is read", in_full);
+    g_test_add_func("/config/source and trust are enough", smallest);
+    g_test_add_func("/config/a wrong key is refused at its place", wrong_keys);
+    g_test_add_func("/config/root needs privileged hooks", rights);
+    g_test_add_func("/config/a source has what its type needs", sources);
+    g_test_add_func("/config/trust has the key that its level needs", trust);
+    g_test_add_func("/config/a notify has what its type needs", notify);
+    g_test_add_func("/config/names of apps are short and plain", names);
+    g_test_add_func("/config/the host's file may be empty", host);
+    g_test_add_func("/config/the environment overrides the host's scalars", host_environment);
+    g_test_add_func("/config/trust and rights have no variable", trust_has_no_variable);
+    g_test_add_func("/config/every row is described", every_row_is_described);
+    g_test_add_func("/place/everything has its place", places);
+    g_test_add_func("/place/a root of one's own holds everything", places_below_a_root);
     return g_test_run();
 }
