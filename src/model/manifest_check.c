@@ -194,8 +194,9 @@ static gboolean check_all_checks(const Checker *checker, const Manifest *manifes
 
 static gboolean check_service_kind(const Checker *checker, const Service *service, const Node *node)
 {
+    g_autofree char *name = schema_quote(service->name);
     if (!service->unit == !service->start)
-        return fault_at(checker, node, "service '%s' needs either 'unit' or 'start'", service->name);
+        return fault_at(checker, node, "service %s needs either 'unit' or 'start'", name);
     if (service->unit && !is_unit(service->unit)) {
         g_autofree char *unit = schema_quote(service->unit);
         return fault_at(checker, place_of(node, "unit"), "'unit' must be a unit such as app.service, not %s", unit);
@@ -205,9 +206,10 @@ static gboolean check_service_kind(const Checker *checker, const Service *servic
     if (service->unit && service->environment->len > 0)
         return fault_at(checker, place_of(node, "environment"), "'environment' has no meaning without 'start'");
     for (guint i = 0; i < service->environment->len; i++) {
-        const char *name = ((const KeyPair *)service->environment->pdata[i])->name;
-        if (!*name || g_ascii_isdigit(*name) || name[strspn(name, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "_")]) {
-            g_autofree char *quoted = schema_quote(name);
+        const char *variable = ((const KeyPair *)service->environment->pdata[i])->name;
+        if (!*variable || g_ascii_isdigit(*variable) ||
+            variable[strspn(variable, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "_")]) {
+            g_autofree char *quoted = schema_quote(variable);
             return fault_at(checker, place_of(node, "environment"), "%s is not a name of an environment variable",
                             quoted);
         }
@@ -223,13 +225,13 @@ static gboolean check_services(const Checker *checker, const Manifest *manifest)
     for (guint i = 0; i < manifest->services->len; i++) {
         const Service *service = manifest->services->pdata[i];
         const Node *node = item_of(list, i);
+        if (!check_service_kind(checker, service, node))
+            return FALSE;
         if (!is_label(service->name)) {
             g_autofree char *quoted = schema_quote(service->name);
             return fault_at(checker, place_of(node, "name"),
                             "'name' must be at most 64 letters, digits or '_.@-', not %s", quoted);
         }
-        if (!check_service_kind(checker, service, node))
-            return FALSE;
         if (!g_hash_table_add(names, service->name))
             return fault_at(checker, place_of(node, "name"), "two services are named '%s'", service->name);
         if (service->unit && !g_hash_table_add(units, service->unit))
