@@ -16,6 +16,7 @@ typedef struct Release {
     gint64 unpacked_bytes, unpacked_entries; /* 0: unknown */
     gboolean withdrawn;
     char *withdrawn_reason;
+    const Node *node;    /* the whole map, borrowed from the document */
 } Release;
 
 typedef struct ReleaseIndex {
@@ -25,6 +26,7 @@ typedef struct ReleaseIndex {
     char *latest_stable;   /* read where channels is absent */
     GPtrArray *releases;   /* Release, in the index's order */
     Node *document;
+    GPtrArray *by_version; /* Release, borrowed, sorted */
 } ReleaseIndex;
 
 extern const Key release_index_keys[];
@@ -35,8 +37,9 @@ ReleaseIndex *release_index_read(Node *document, const char *name, GError **erro
 void release_index_free(ReleaseIndex *index);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ReleaseIndex, release_index_free)
 
-const Release *release_index_find(const ReleaseIndex *index, const char *version); /* "v" in front does not count */
+/* "v" in front does not count, nor do missing fields: "2.1" finds 2.1.0. NULL if there is none. Borrowed. */
+const Release *release_index_find(const ReleaseIndex *index, const char *version);
 
 /* The version that a channel names; NULL if there is no such channel. "stable" falls back to latest_stable, then to
- * the highest release that is neither withdrawn nor a pre-release. Borrowed. */
+ * the highest release that is neither withdrawn nor a pre-release (where no version has an order: the first such). Borrowed. */
 const char *release_index_channel(const ReleaseIndex *index, const char *channel);
