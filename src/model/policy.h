@@ -29,6 +29,14 @@ typedef struct PolicyChoice {
     gboolean up_to_date;            /* the installed one is what policy would choose */
 } PolicyChoice;
 
+/*
+ * Three outcomes: release set and not up_to_date: go there (with what speaks against it, only if `to` was given);
+ * up_to_date: nothing to do (release may then be NULL if the source no longer lists what is installed);
+ * release NULL and not up_to_date: refused, and the objections say why.
+ * Objections whose override is "--to" are not raised when the operator named the version with --to. In mode dashboard
+ * policy decides: no objection has an override.
+ */
+
 /* Chooses: `to` NULL: newest release of the channel that is allowed (older than min_age, not withdrawn, rejected,
  * skipped, outside the pin); falls back to the newest allowed one below the channel's if that is newer than the
  * installed one. `to` given: exactly it, with objections for all that speaks against it. */
