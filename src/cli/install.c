@@ -74,7 +74,7 @@ static int say_what_is_there(Call *call, const char *name, const char *source, G
     if (!planner || !planner_check(planner, &offer, objections, error))
         return -1;
     call_say(call, "found at %s, by nobody's word:", source);
-    call_say(call, "  app       %s", planner->releases->index->app ? planner->releases->index->app : "(not said)");
+    call_say(call, "  app       %s", planner->catalog->index->app ? planner->catalog->index->app : "(not said)");
     call_say(call, "  version   %s", offer ? offer->version : "(none offered)");
     if (offer && offer->sha256)
         call_say(call, "  sha256    %s", offer->sha256);

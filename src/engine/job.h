@@ -3,7 +3,7 @@
 #pragma once
 
 #include "engine/joblog.h"
-#include "engine/release.h"
+#include "engine/catalog.h"
 #include "parts/layout/layout.h"
 #include "parts/probe/probe.h"
 

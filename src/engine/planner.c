@@ -79,7 +79,7 @@ void planner_free(Planner *planner)
 {
     if (!planner)
         return;
-    releases_free(planner->releases);
+    catalog_free(planner->catalog);
     manifest_free(planner->manifest);
     manifest_free(planner->installed);
     release_record_free(planner->record);
@@ -99,10 +99,10 @@ void planner_free(Planner *planner)
 
 static gboolean choose(Planner *planner, const char *to, PolicyChoice *choice, GPtrArray *objections, GError **error)
 {
-    if (!planner->releases &&
-        !(planner->releases = releases_open(planner->config, planner->host_config, planner->place, error)))
+    if (!planner->catalog &&
+        !(planner->catalog = catalog_open(planner->config, planner->host_config, planner->place, error)))
         return FALSE;
-    if (!releases_refresh(planner->releases, planner->journal, error))
+    if (!catalog_refresh(planner->catalog, planner->journal, error))
         return FALSE;
     const char *app = planner->config->name;
     g_autoptr(GPtrArray) rejected = journal_rejected(planner->journal, app, error);
@@ -117,7 +117,7 @@ static gboolean choose(Planner *planner, const char *to, PolicyChoice *choice, G
         .rejected = rejected,
         .now_s = clock_now_s(),
     };
-    policy_choose(planner->releases->index, planner->config, &facts, to, choice, objections);
+    policy_choose(planner->catalog->index, planner->config, &facts, to, choice, objections);
     return TRUE;
 }
 
@@ -145,12 +145,12 @@ static gboolean plan_sources(Planner *planner, Plan *plan, const Release *releas
     plan->to = g_strdup(release->version[0] == 'v' ? release->version + 1 : release->version);
     plan->to_sha256 = g_strdup(release->sha256);
     plan->download_bytes = release->size_bytes;
-    plan->url = source_resolve(planner->releases->source, release->url, error);
-    plan->signature_url = plan->url ? source_resolve(planner->releases->source, reference, error) : NULL;
+    plan->url = source_resolve(planner->catalog->source, release->url, error);
+    plan->signature_url = plan->url ? source_resolve(planner->catalog->source, reference, error) : NULL;
     if (!plan->signature_url)
         return FALSE;
     ArchiveWanted wanted = {plan->to, plan->url, plan->signature_url, plan->to_sha256, plan->download_bytes};
-    plan->cached_bytes = (gint64)releases_cached(planner->place, &wanted);
+    plan->cached_bytes = (gint64)catalog_cached(planner->place, &wanted);
     return TRUE;
 }
 
@@ -164,7 +164,7 @@ static gboolean plan_manifest(Planner *planner, Plan *plan, const Release *relea
     g_autofree char *digest = NULL;
     g_free(planner->manifest_records);
     planner->manifest_records = NULL;
-    planner->manifest = releases_manifest(planner->releases, release, planner->progress, planner->progress_data,
+    planner->manifest = catalog_manifest(planner->catalog, release, planner->progress, planner->progress_data,
                                           &planner->manifest_records, &digest, error);
     if (!planner->manifest)
         return FALSE;

@@ -122,7 +122,7 @@ gboolean retire_surplus(Job *job, GError **error)
 {
     if (job->plan->kind == PLAN_BACKUP)
         return backups_prune(job, error);
-    releases_cache_prune(job->place, job->plan->to_sha256);
+    catalog_cache_prune(job->place, job->plan->to_sha256);
     return own_record(job, error) && services_retire(job, error) && releases_prune(job, error) &&
            backups_prune(job, error) && wayback_prune(job, error) && jobs_prune(job, error);
 }

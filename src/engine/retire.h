@@ -4,7 +4,7 @@
 
 #include "engine/job.h"
 
-/* Releases, backups, kept failed data, archives and job folders beyond what the config keeps. */
+/* Catalog, backups, kept failed data, archives and job folders beyond what the config keeps. */
 gboolean retire_surplus(Job *job, GError **error);
 
 /* An uninstalled app: drop-ins, releases, configuration and records; with plan->purge its data, backups and jobs too.

@@ -25,13 +25,13 @@ static gboolean sealed_already(Job *job)
 
 static int archive_of_job(Job *job, GError **error)
 {
-    g_autoptr(Releases) releases = releases_open(job->config, job->host_config, job->place, error);
-    if (!releases)
+    g_autoptr(Catalog) catalog = catalog_open(job->config, job->host_config, job->place, error);
+    if (!catalog)
         return -1;
     const Plan *plan = job->plan;
     ArchiveWanted wanted = {plan->to, plan->url, plan->signature_url, plan->to_sha256, plan->download_bytes};
     g_autofree char *sha256 = NULL;
-    int fd = releases_archive(releases, &wanted, job->part.on_progress, job, &sha256, error);
+    int fd = catalog_archive(catalog, &wanted, job->part.on_progress, job, &sha256, error);
     if (fd >= 0 && sha256 && !job_fact_set(job, "archive.sha256", sha256, error)) {
         close(fd);
         return -1;

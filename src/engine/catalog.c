@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/release.h"
+#include "engine/catalog.h"
 
 #include "base/digest.h"
 #include "base/fault.h"
@@ -13,7 +13,7 @@
 
 #define SIGNATURE_LIMIT_BYTES 16384
 
-Releases *releases_open(const AppConfig *config, const HostConfig *host, const Place *place, GError **error)
+Catalog *catalog_open(const AppConfig *config, const HostConfig *host, const Place *place, GError **error)
 {
     static const char *const later[] = {[TRUST_TUF] = "tuf", [TRUST_GIT] = "git", [TRUST_NONE] = NULL};
     if (later[config->trust.level]) {
@@ -26,23 +26,23 @@ Releases *releases_open(const AppConfig *config, const HostConfig *host, const P
         fault_hint(error, "if you mean it, set allow_trust_none = true in liftlock.toml");
         return NULL;
     }
-    g_autoptr(Releases) releases = g_new0(Releases, 1);
-    releases->config = config;
-    releases->host = host;
-    releases->place = place;
-    if (config->trust.level == TRUST_MINISIGN && !minisign_public_parse(config->trust.key, &releases->key, error))
+    g_autoptr(Catalog) catalog = g_new0(Catalog, 1);
+    catalog->config = config;
+    catalog->host = host;
+    catalog->place = place;
+    if (config->trust.level == TRUST_MINISIGN && !minisign_public_parse(config->trust.key, &catalog->key, error))
         return NULL;
-    releases->source = source_open(config, host, place, error);
-    return releases->source ? g_steal_pointer(&releases) : NULL;
+    catalog->source = source_open(config, host, place, error);
+    return catalog->source ? g_steal_pointer(&catalog) : NULL;
 }
 
-void releases_free(Releases *releases)
+void catalog_free(Catalog *catalog)
 {
-    if (!releases)
+    if (!catalog)
         return;
-    source_free(releases->source);
-    release_index_free(releases->index);
-    g_free(releases);
+    source_free(catalog->source);
+    release_index_free(catalog->index);
+    g_free(catalog);
 }
 
 static const char *base_name(const char *url)
@@ -65,7 +65,7 @@ static char *read_all(int fd, gsize limit, gsize *size, const char *name, GError
 }
 
 /* The index's signature binds app and number; the number may only rise, or an old index could hide a fix. */
-static gboolean index_verify(Releases *releases, const SourceBytes *index, const SourceBytes *signature, gint64 *number,
+static gboolean index_verify(Catalog *catalog, const SourceBytes *index, const SourceBytes *signature, gint64 *number,
                              GError **error)
 {
     if (signature->fd < 0) {
@@ -75,9 +75,9 @@ static gboolean index_verify(Releases *releases, const SourceBytes *index, const
     gsize size;
     g_autofree char *text = read_all(signature->fd, SIGNATURE_LIMIT_BYTES, &size, signature->name, error);
     g_autofree char *comment = NULL;
-    if (!text || !minisign_verify(&releases->key, index->fd, index->name, text, size, &comment, error))
+    if (!text || !minisign_verify(&catalog->key, index->fd, index->name, text, size, &comment, error))
         return FALSE;
-    const char *const pairs[] = {"app", releases->config->name, "index", NULL, NULL};
+    const char *const pairs[] = {"app", catalog->config->name, "index", NULL, NULL};
     g_autofree char *any = NULL;
     if (!minisign_comment_check(comment, index->name, pairs, &any, error))
         return FALSE;
@@ -90,12 +90,12 @@ static gboolean index_verify(Releases *releases, const SourceBytes *index, const
     return TRUE;
 }
 
-static gboolean index_is_new_enough(Releases *releases, Journal *journal, const char *name, gint64 number,
+static gboolean index_is_new_enough(Catalog *catalog, Journal *journal, const char *name, gint64 number,
                                     GError **error)
 {
     if (!journal)
         return TRUE;
-    g_autoptr(AppRecord) app = journal_app(journal, releases->config->name, NULL);
+    g_autoptr(AppRecord) app = journal_app(journal, catalog->config->name, NULL);
     if (app && number < app->index_seen) {
         fault_set(error, FAULT_VERIFY,
                   "%s: index %" G_GINT64_FORMAT " is older than %" G_GINT64_FORMAT ", which was seen before", name,
@@ -106,44 +106,44 @@ static gboolean index_is_new_enough(Releases *releases, Journal *journal, const 
     return TRUE;
 }
 
-static gboolean refresh_once(Releases *releases, Journal *journal, GError **error)
+static gboolean refresh_once(Catalog *catalog, Journal *journal, GError **error)
 {
-    gboolean is_signed = releases->config->trust.level == TRUST_MINISIGN;
+    gboolean is_signed = catalog->config->trust.level == TRUST_MINISIGN;
     SourceBytes index = {.fd = -1}, signature = {.fd = -1};
     gint64 number = 0;
     g_autoptr(Node) document = NULL;
-    gboolean good = source_index(releases->source, is_signed, &index, &signature, error) &&
-                    (!is_signed || (index_verify(releases, &index, &signature, &number, error) &&
-                                    index_is_new_enough(releases, journal, index.name, number, error)));
+    gboolean good = source_index(catalog->source, is_signed, &index, &signature, error) &&
+                    (!is_signed || (index_verify(catalog, &index, &signature, &number, error) &&
+                                    index_is_new_enough(catalog, journal, index.name, number, error)));
     if (good)
         document = remote_parse(DOCUMENT_JSON, index.fd, base_name(index.name), FAULT_SOURCE, error);
     if (document) {
-        g_clear_pointer(&releases->index, release_index_free);
-        releases->index = release_index_read(g_steal_pointer(&document), base_name(index.name), error);
+        g_clear_pointer(&catalog->index, release_index_free);
+        catalog->index = release_index_read(g_steal_pointer(&document), base_name(index.name), error);
     }
-    if (releases->index && g_strcmp0(releases->index->app, releases->config->name) != 0 && releases->index->app) {
-        fault_set(error, FAULT_VERIFY, "%s: this is the index of '%s', not of '%s'", index.name, releases->index->app,
-                  releases->config->name);
-        g_clear_pointer(&releases->index, release_index_free);
+    if (catalog->index && g_strcmp0(catalog->index->app, catalog->config->name) != 0 && catalog->index->app) {
+        fault_set(error, FAULT_VERIFY, "%s: this is the index of '%s', not of '%s'", index.name, catalog->index->app,
+                  catalog->config->name);
+        g_clear_pointer(&catalog->index, release_index_free);
     }
     source_bytes_clear(&index);
     source_bytes_clear(&signature);
-    if (!good || !releases->index)
+    if (!good || !catalog->index)
         return FALSE;
     if (is_signed && journal)
-        return journal_index_seen(journal, releases->config->name, number, error);
+        return journal_index_seen(journal, catalog->config->name, number, error);
     return TRUE;
 }
 
-gboolean releases_refresh(Releases *releases, Journal *journal, GError **error)
+gboolean catalog_refresh(Catalog *catalog, Journal *journal, GError **error)
 {
-    g_clear_pointer(&releases->index, release_index_free);
+    g_clear_pointer(&catalog->index, release_index_free);
     g_autoptr(GError) first = NULL;
-    if (refresh_once(releases, journal, &first))
+    if (refresh_once(catalog, journal, &first))
         return TRUE;
     /* A publisher replaces index and signature one after the other; a client that falls into the gap looks again. */
-    if (g_error_matches(first, FAULT, FAULT_VERIFY) && releases->config->trust.level == TRUST_MINISIGN)
-        return refresh_once(releases, journal, error);
+    if (g_error_matches(first, FAULT, FAULT_VERIFY) && catalog->config->trust.level == TRUST_MINISIGN)
+        return refresh_once(catalog, journal, error);
     g_propagate_error(error, g_steal_pointer(&first));
     return FALSE;
 }
@@ -156,7 +156,7 @@ static char *cache_name(const ArchiveWanted *wanted)
     return g_strconcat("archive-", wanted->sha256 ? wanted->sha256 : of_url, NULL);
 }
 
-guint64 releases_cached(const Place *place, const ArchiveWanted *wanted)
+guint64 catalog_cached(const Place *place, const ArchiveWanted *wanted)
 {
     g_autofree char *name = cache_name(wanted);
     g_autofree char *path = g_build_filename(place->cache, name, NULL);
@@ -181,40 +181,40 @@ static gboolean digest_check(const ArchiveWanted *wanted, const char *digest, GE
     return fault_hint(error, "the file at the source is not the one that was published; nothing of it was used");
 }
 
-static gboolean archive_signature_check(Releases *releases, const ArchiveWanted *wanted, int fd, GError **error)
+static gboolean archive_signature_check(Catalog *catalog, const ArchiveWanted *wanted, int fd, GError **error)
 {
-    if (releases->config->trust.level != TRUST_MINISIGN)
+    if (catalog->config->trust.level != TRUST_MINISIGN)
         return TRUE;
     fs_fd int signature_fd = memfd_create("signature", MFD_CLOEXEC);
     if (signature_fd < 0)
         return fault_errno(error, FAULT_SYSTEM, errno, "cannot make room for a signature");
-    if (!source_fetch(releases->source, wanted->signature_url, SIGNATURE_LIMIT_BYTES, signature_fd, NULL, NULL, error))
+    if (!source_fetch(catalog->source, wanted->signature_url, SIGNATURE_LIMIT_BYTES, signature_fd, NULL, NULL, error))
         return FALSE;
     const char *name = base_name(wanted->url);
     gsize size;
     g_autofree char *text = read_all(signature_fd, SIGNATURE_LIMIT_BYTES, &size, name, error);
     g_autofree char *comment = NULL;
-    if (!text || !minisign_verify(&releases->key, fd, name, text, size, &comment, error))
+    if (!text || !minisign_verify(&catalog->key, fd, name, text, size, &comment, error))
         return FALSE;
-    const char *const pairs[] = {"app", releases->config->name, "version", wanted->version, "file", name, NULL};
+    const char *const pairs[] = {"app", catalog->config->name, "version", wanted->version, "file", name, NULL};
     return minisign_comment_check(comment, name, pairs, NULL, error);
 }
 
-static guint64 archive_limit(const Releases *releases, const ArchiveWanted *wanted)
+static guint64 archive_limit(const Catalog *catalog, const ArchiveWanted *wanted)
 {
-    return wanted->size_bytes > 0 ? (guint64)wanted->size_bytes : (guint64)releases->host->max_release_bytes;
+    return wanted->size_bytes > 0 ? (guint64)wanted->size_bytes : (guint64)catalog->host->max_release_bytes;
 }
 
-int releases_archive(Releases *releases, const ArchiveWanted *wanted, RemoteProgress progress, gpointer data,
+int catalog_archive(Catalog *catalog, const ArchiveWanted *wanted, RemoteProgress progress, gpointer data,
                      char **sha256, GError **error)
 {
-    if (!wanted->sha256 && releases->config->trust.level != TRUST_NONE) {
-        fault_set(error, FAULT_VERIFY, "%s %s: the index gives no digest for it", releases->config->name,
+    if (!wanted->sha256 && catalog->config->trust.level != TRUST_NONE) {
+        fault_set(error, FAULT_VERIFY, "%s %s: the index gives no digest for it", catalog->config->name,
                   wanted->version);
         return -1;
     }
     g_autofree char *name = cache_name(wanted);
-    fs_fd int fd = cache_open(releases->place, name, error);
+    fs_fd int fd = cache_open(catalog->place, name, error);
     if (fd < 0)
         return -1;
     guint64 size = 0;
@@ -224,17 +224,17 @@ int releases_archive(Releases *releases, const ArchiveWanted *wanted, RemoteProg
     if (!wanted->sha256 || strcmp(digest, wanted->sha256) != 0) {
         if (wanted->size_bytes > 0 && size >= (guint64)wanted->size_bytes && ftruncate(fd, 0) != 0)
             return fault_errno(error, FAULT_SYSTEM, errno, "cannot empty %s", name), -1;
-        if (!source_fetch(releases->source, wanted->url, archive_limit(releases, wanted), fd, progress, data, error))
+        if (!source_fetch(catalog->source, wanted->url, archive_limit(catalog, wanted), fd, progress, data, error))
             return -1;
         g_free(digest);
         digest = digest_fd(fd, &size, error);
         if (!digest)
             return -1;
     }
-    if (!digest_check(wanted, digest, error) || !archive_signature_check(releases, wanted, fd, error)) {
+    if (!digest_check(wanted, digest, error) || !archive_signature_check(catalog, wanted, fd, error)) {
         /* What failed verification is not kept: the next try must not build on it. */
         if (ftruncate(fd, 0) != 0)
-            fault_hint(error, "empty %s/%s by hand", releases->place->cache, name);
+            fault_hint(error, "empty %s/%s by hand", catalog->place->cache, name);
         return -1;
     }
     if (sha256)
@@ -242,7 +242,7 @@ int releases_archive(Releases *releases, const ArchiveWanted *wanted, RemoteProg
     return fs_fd_steal(&fd);
 }
 
-void releases_cache_prune(const Place *place, const char *keep)
+void catalog_cache_prune(const Place *place, const char *keep)
 {
     g_autofree char *kept = keep ? g_strconcat("archive-", keep, NULL) : NULL;
     g_autoptr(GDir) dir = g_dir_open(place->cache, 0, NULL);
@@ -287,11 +287,11 @@ static int bytes_to_fd(const char *bytes, gsize size, GError **error)
     return fs_fd_steal(&fd);
 }
 
-static int manifest_beside(Releases *releases, const Release *release, GError **error)
+static int manifest_beside(Catalog *catalog, const Release *release, GError **error)
 {
-    g_autofree char *url = source_resolve(releases->source, release->manifest, error);
+    g_autofree char *url = source_resolve(catalog->source, release->manifest, error);
     fs_fd int fd = url ? memfd_create("manifest", MFD_CLOEXEC) : -1;
-    if (fd < 0 || !source_fetch(releases->source, url, DOCUMENT_MAX_BYTES, fd, NULL, NULL, error))
+    if (fd < 0 || !source_fetch(catalog->source, url, DOCUMENT_MAX_BYTES, fd, NULL, NULL, error))
         return -1;
     g_autofree char *digest = digest_fd(fd, NULL, error);
     if (!digest)
@@ -310,33 +310,33 @@ static const char *const *names_of(const AppConfig *config, const char *own[2])
     return config->app.manifest ? own : manifest_names;
 }
 
-static int manifest_inside(Releases *releases, const Release *release, RemoteProgress progress, gpointer data,
+static int manifest_inside(Catalog *catalog, const Release *release, RemoteProgress progress, gpointer data,
                            char **name, GError **error)
 {
-    g_autofree char *url = source_resolve(releases->source, release->url, error);
+    g_autofree char *url = source_resolve(catalog->source, release->url, error);
     g_autofree char *reference =
         release->signature ? g_strdup(release->signature) : g_strconcat(release->url, ".minisig", NULL);
-    g_autofree char *signature_url = url ? source_resolve(releases->source, reference, error) : NULL;
+    g_autofree char *signature_url = url ? source_resolve(catalog->source, reference, error) : NULL;
     if (!signature_url)
         return -1;
     ArchiveWanted wanted = {release->version, url, signature_url, release->sha256, release->size_bytes};
-    fs_fd int archive = releases_archive(releases, &wanted, progress, data, NULL, error);
+    fs_fd int archive = catalog_archive(catalog, &wanted, progress, data, NULL, error);
     if (archive < 0)
         return -1;
     const char *own[2] = {NULL, NULL};
     gsize size;
     g_autofree char *bytes =
-        remote_read_member(archive, base_name(url), names_of(releases->config, own), name, &size, error);
+        remote_read_member(archive, base_name(url), names_of(catalog->config, own), name, &size, error);
     return bytes ? bytes_to_fd(bytes, size, error) : -1;
 }
 
-Manifest *releases_manifest(Releases *releases, const Release *release, RemoteProgress progress, gpointer data,
+Manifest *catalog_manifest(Catalog *catalog, const Release *release, RemoteProgress progress, gpointer data,
                             char **records, char **digest, GError **error)
 {
     g_autofree char *name = NULL;
     gboolean beside = release->manifest && release->manifest_sha256;
-    fs_fd int fd = beside ? manifest_beside(releases, release, error)
-                          : manifest_inside(releases, release, progress, data, &name, error);
+    fs_fd int fd = beside ? manifest_beside(catalog, release, error)
+                          : manifest_inside(catalog, release, progress, data, &name, error);
     if (fd < 0)
         return NULL;
     if (digest && !(*digest = digest_fd(fd, NULL, error)))

@@ -10,22 +10,22 @@
 #include "parts/source/source.h"
 #include "trust/minisign.h"
 
-typedef struct Releases {
+typedef struct Catalog {
     Source *source;
     const AppConfig *config;
     const HostConfig *host;
     const Place *place;
     MinisignPublic key;  /* with trust minisign */
-    ReleaseIndex *index; /* after releases_refresh */
-} Releases;
+    ReleaseIndex *index; /* after catalog_refresh */
+} Catalog;
 
-Releases *releases_open(const AppConfig *config, const HostConfig *host, const Place *place, GError **error);
-void releases_free(Releases *releases);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Releases, releases_free)
+Catalog *catalog_open(const AppConfig *config, const HostConfig *host, const Place *place, GError **error);
+void catalog_free(Catalog *catalog);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Catalog, catalog_free)
 
 /* Fetches and verifies the index. A signed one must not be older than the newest that was seen; `journal` (may be NULL)
  * remembers it. */
-gboolean releases_refresh(Releases *releases, Journal *journal, GError **error);
+gboolean catalog_refresh(Catalog *catalog, Journal *journal, GError **error);
 
 /* The archive of a release, verified, from the cache or the source: a descriptor, -1 on failure. *sha256 (may be NULL)
  * gets its digest. */
@@ -34,15 +34,15 @@ typedef struct ArchiveWanted {
     const char *sha256;                        /* NULL: only with trust none */
     gint64 size_bytes;                         /* 0: unknown */
 } ArchiveWanted;
-int releases_archive(Releases *releases, const ArchiveWanted *wanted, RemoteProgress progress, gpointer data,
+int catalog_archive(Catalog *catalog, const ArchiveWanted *wanted, RemoteProgress progress, gpointer data,
                      char **sha256, GError **error);
 
 /* How much of it is in the cache already, verified or not; bytes. */
-guint64 releases_cached(const Place *place, const ArchiveWanted *wanted);
+guint64 catalog_cached(const Place *place, const ArchiveWanted *wanted);
 
 /* The manifest of a release: the one beside the archive where the index pins it, else out of the archive. *records is
  * the parsed document for the job, *digest that of the manifest's bytes. */
-Manifest *releases_manifest(Releases *releases, const Release *release, RemoteProgress progress, gpointer data,
+Manifest *catalog_manifest(Catalog *catalog, const Release *release, RemoteProgress progress, gpointer data,
                             char **records, char **digest, GError **error);
 
 /* A manifest from bytes of an unpacked or published file, parsed in the child. */
@@ -50,4 +50,4 @@ Manifest *manifest_from_fd(int fd, const char *name, char **records, GError **er
 Manifest *manifest_from_records(const char *records, GError **error);
 
 /* Removes archives of other releases than `keep` (a digest; NULL: all) from the cache. */
-void releases_cache_prune(const Place *place, const char *keep);
+void catalog_cache_prune(const Place *place, const char *keep);
