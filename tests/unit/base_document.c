@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 typedef struct Case {
     const char *text, *expected; /* the JSON of what is read, or the fault */
@@ -181,10 +182,10 @@ static char *repeated(const char *before, const char *text, guint n, const char 
 
 static void check_limit(DocumentLanguage language, char *text, const char *expected)
 {
-    gint64 start = g_get_monotonic_time();
+    clock_t start = clock();
     g_autofree char *got = outcome(language, text, strlen(text));
     g_assert_cmpstr(got, ==, expected);
-    g_assert_cmpint(g_get_monotonic_time() - start, <, 3 * G_USEC_PER_SEC);
+    g_assert_cmpint(clock() - start, <, 3 * CLOCKS_PER_SEC);
     g_free(text);
 }
 

@@ -7,6 +7,7 @@
 #include "base/toml.h"
 
 #include <string.h>
+#include <time.h>
 
 typedef struct Case {
     const char *text, *expected;
@@ -263,10 +264,11 @@ static void check_limit(const char *before, const char *text, guint n, const cha
     for (guint i = 0; i < n; i++)
         g_string_append(all, text);
     g_autoptr(GError) error = NULL;
-    gint64 start = g_get_monotonic_time();
+    clock_t start = clock();
     g_autoptr(TomlText) toml = toml_parse(all->str, all->len, "f", FAULT_CONFIG, &error);
-    g_assert_cmpint(g_get_monotonic_time() - start, <, 3 * G_USEC_PER_SEC);
+    g_assert_cmpint(clock() - start, <, 3 * CLOCKS_PER_SEC);
     g_assert_cmpstr(error ? error->message : NULL, ==, expected);
+    g_assert_true((toml == NULL) == (expected != NULL));
 }
 
 static void test_limits(void)
@@ -299,9 +301,9 @@ static void test_many_keys(void)
     g_autoptr(GString) text = g_string_new(NULL);
     for (guint i = 0; i < 60000; i++)
         g_string_append_printf(text, "k%u=%u\n", i, i);
-    gint64 start = g_get_monotonic_time();
+    clock_t start = clock();
     g_autoptr(TomlText) toml = parse(text->str);
-    g_assert_cmpint(g_get_monotonic_time() - start, <, 3 * G_USEC_PER_SEC);
+    g_assert_cmpint(clock() - start, <, 3 * CLOCKS_PER_SEC);
     g_assert_cmpstr(toml_get(toml_root(toml), "k59999")->text, ==, "59999");
 }
 
