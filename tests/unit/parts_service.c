@@ -255,7 +255,7 @@ static void test_planted_link(World *world, gconstpointer data)
 static void test_start_without_log(World *world, gconstpointer data)
 {
     g_autofree char *planted = g_build_filename(world->place->logs, "web.log", NULL);
-    g_mkdir(planted, 0755);
+    mkdir(planted, 0755);
     Service service = {.name = TEXT("web"), .start = TEXT("exec sleep 100")};
     g_autoptr(GError) error = NULL;
     g_assert_true(service_find(&service)->start(&world->context, &service, &error));
@@ -295,7 +295,7 @@ static pid_t wait_hold(World *world)
     g_autofree char *pass = g_build_filename(world->place->pass, "shop.service", NULL);
     pid_t pid = fork();
     if (pid == 0) {
-        char *argv[] = {"wait-hold", world->place->hold, pass, NULL};
+        char *argv[] = {TEXT("wait-hold"), world->place->hold, pass, NULL};
         _exit(service_wait_hold_main(3, argv));
     }
     return pid;
@@ -326,7 +326,7 @@ static void test_wait_hold(World *world, gconstpointer data)
     g_assert_cmpint(waitpid(pid, NULL, WNOHANG), ==, 0);
     write_below(world->place->pass, "shop.service");
     g_assert_cmpint(end_of(pid), <, 500);
-    char *argv[] = {"wait-hold", NULL};
+    char *argv[] = {TEXT("wait-hold"), NULL};
     g_assert_cmpint(service_wait_hold_main(1, argv), ==, 2);
 }
 
@@ -334,7 +334,7 @@ static void test_no_manager(World *world, gconstpointer data)
 {
     /* Something that looks like a user's manager, and is none. */
     g_autofree char *directory = g_build_filename(world->top, "systemd", NULL);
-    g_mkdir(directory, 0755);
+    mkdir(directory, 0755);
     write_below(directory, "private");
     g_setenv("XDG_RUNTIME_DIR", world->top, TRUE);
     g_unsetenv("DBUS_SESSION_BUS_ADDRESS");

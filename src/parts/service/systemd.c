@@ -153,6 +153,19 @@ static gboolean is_startable(const Unit *unit, GError **error)
     return TRUE;
 }
 
+/* It is not there, and nothing failed. systemd forgets a unit that nobody refers to as soon as it is inactive, and then
+ * whether its conditions were met. */
+static gboolean judge_absence(const Unit *unit, GError **error)
+{
+    const UnitFacts *facts = &unit->facts;
+    if (facts->condition_checked && !facts->condition_result)
+        return fault_set(error, FAULT_START, "unit '%s' did not start: a condition of it is not met", unit->name);
+    if (is(facts->type, "oneshot"))
+        return TRUE;
+    return fault_set(error, FAULT_START, "unit '%s' did not start: it %s", unit->name,
+                     facts->condition_checked ? "ended at once" : "ended at once, or a condition of it is not met");
+}
+
 /* After the job: "done" is also what systemd says of a start that a condition stopped, or of a program that ended
  * since. */
 static gboolean judge_start(const Unit *unit, const char *result, GError **error)
@@ -161,11 +174,8 @@ static gboolean judge_start(const Unit *unit, const char *result, GError **error
     if (is_up(facts))
         return TRUE;
     gboolean done = is(result, "done") || is(result, "unknown");
-    if (done && is(facts->active_state, "inactive") && is(facts->result, "success")) {
-        if (facts->condition_result)
-            return TRUE; /* a program that runs once and is done */
-        return fault_set(error, FAULT_START, "unit '%s' did not start: a condition of it is not met", unit->name);
-    }
+    if (done && is(facts->active_state, "inactive") && is(facts->result, "success"))
+        return judge_absence(unit, error);
     g_autofree char *why = is(facts->result, "success") ? g_strdup(result) : describe_result(facts);
     fault_set(error, FAULT_START, "unit '%s' did not start: %s", unit->name, why);
     return fault_hint(error, "its output: journalctl %s%s", unit->manager->user ? "--user -u " : "-u ", unit->name);

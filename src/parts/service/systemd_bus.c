@@ -41,12 +41,31 @@ gboolean manager_is_user(const Place *place)
     return host_root[0] && socket && g_file_test(socket, G_FILE_TEST_EXISTS);
 }
 
+/* systemd reads what comes right behind the end of authentication (GDBus does not wait there) and then forgets about it
+ * until more arrives. Pings are sent until one is answered: from then on both are in step. */
+static gboolean fall_into_step(GDBusConnection *connection, GError **error)
+{
+    for (int limit_ms = 5;; limit_ms *= 2) {
+        g_autoptr(GError) why = NULL;
+        g_autoptr(GVariant) answer =
+            g_dbus_connection_call_sync(connection, NULL, "/", "org.freedesktop.DBus.Peer", "Ping", NULL, NULL,
+                                        G_DBUS_CALL_FLAGS_NONE, limit_ms, NULL, &why);
+        if (answer)
+            return TRUE;
+        if (!g_error_matches(why, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) || limit_ms > CALL_TIMEOUT_MS) {
+            g_propagate_error(error, g_steal_pointer(&why));
+            return FALSE;
+        }
+    }
+}
+
 static GDBusConnection *connect_private(const char *socket, GError **error)
 {
     g_autofree char *escaped = g_dbus_address_escape_value(socket);
     g_autofree char *address = g_strconcat("unix:path=", escaped, NULL);
-    return g_dbus_connection_new_for_address_sync(address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, NULL,
-                                                  error);
+    g_autoptr(GDBusConnection) connection = g_dbus_connection_new_for_address_sync(
+        address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, NULL, error);
+    return connection && fall_into_step(connection, error) ? g_steal_pointer(&connection) : NULL;
 }
 
 static GDBusConnection *connect_bus(gboolean user, GError **error)
@@ -296,6 +315,8 @@ static void read_unit(GVariant *all, UnitFacts *facts)
     if (!g_variant_lookup(all, "TriggeredBy", "^as", &facts->triggered_by))
         facts->triggered_by = g_new0(char *, 1);
     g_variant_lookup(all, "ConditionResult", "b", &facts->condition_result);
+    guint64 checked_us = 0;
+    facts->condition_checked = g_variant_lookup(all, "ConditionTimestamp", "t", &checked_us) && checked_us > 0;
     g_variant_lookup(all, "Job", "(uo)", &facts->job, NULL);
     guint64 since_us = 0;
     if (g_variant_lookup(all, "StateChangeTimestamp", "t", &since_us))
@@ -308,6 +329,7 @@ static void read_service(GVariant *all, UnitFacts *facts)
     facts->result = take_text(all, "Result");
     facts->control_group = take_text(all, "ControlGroup");
     facts->slice = take_text(all, "Slice");
+    facts->type = take_text(all, "Type");
     g_variant_lookup(all, "NRestarts", "u", &facts->restarts);
     g_variant_lookup(all, "MainPID", "u", &facts->main_pid);
     g_variant_lookup(all, "ExecMainStatus", "i", &facts->exec_status);
@@ -342,7 +364,7 @@ gboolean manager_unit_facts(Manager *manager, const char *unit, UnitFacts *facts
 void unit_facts_clear(UnitFacts *facts)
 {
     char *texts[] = {facts->load_state, facts->active_state,  facts->sub_state, facts->file_state,
-                     facts->result,     facts->control_group, facts->slice};
+                     facts->result,     facts->control_group, facts->slice,     facts->type};
     for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
     g_strfreev(facts->triggered_by);

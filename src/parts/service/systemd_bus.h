@@ -42,9 +42,9 @@ gboolean manager_run_job(Manager *manager, const char *method, GVariant *paramet
 
 /* What the manager knows of a unit; loads it if need be. Strings belong to the struct. */
 typedef struct UnitFacts {
-    char *load_state, *active_state, *sub_state, *file_state, *result, *control_group, *slice;
+    char *load_state, *active_state, *sub_state, *file_state, *result, *control_group, *slice, *type;
     GStrv triggered_by;
-    gboolean condition_result, foreign_triggers; /* has "|" conditions that are not ours */
+    gboolean condition_result, condition_checked, foreign_triggers; /* has "|" conditions that are not ours */
     guint32 job, restarts, main_pid;
     gint32 exec_status, exec_code; /* of the main process: CLD_EXITED ... */
     gint64 since_s;
