@@ -57,6 +57,7 @@ static void accept(const char *tail)
 {
     g_autofree char *yaml = g_strconcat(HEAD, tail, NULL);
     g_autoptr(Manifest) manifest = manifest_from(yaml);
+    g_assert_cmpstr(manifest->version, ==, "2.1.0");
 }
 
 static void in_full(void)
