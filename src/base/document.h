@@ -4,7 +4,7 @@
  *
  * The reader types nothing that the language leaves open (YAML plain scalars stay PLAIN); the schema decides
  * (model/schema.h). Limits hold while reading: 1 MiB, depth 64, 100,000 nodes; no anchors, aliases, tags, merge
- * keys, several documents, duplicate keys, NUL or invalid UTF-8.
+ * keys, several documents, duplicate keys, NUL, byte order mark or invalid UTF-8.
  */
 #pragma once
 
@@ -20,7 +20,13 @@ typedef enum { NODE_SCALAR, NODE_LIST, NODE_MAP } NodeKind;
 
 /* What a scalar is. PLAIN: an unquoted YAML scalar, whose type only the schema knows. */
 typedef enum {
-    SCALAR_PLAIN, SCALAR_STRING, SCALAR_INTEGER, SCALAR_FLOAT, SCALAR_BOOLEAN, SCALAR_DATETIME, SCALAR_NULL
+    SCALAR_PLAIN,
+    SCALAR_STRING,
+    SCALAR_INTEGER,
+    SCALAR_FLOAT,
+    SCALAR_BOOLEAN,
+    SCALAR_DATETIME,
+    SCALAR_NULL
 } ScalarType;
 
 typedef struct Node {
@@ -44,9 +50,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Node, node_free)
 
 /* Reads `size` bytes. `name` is what errors call the text ("liftlock.yaml"). Faults have the form
  * "NAME:LINE:COLUMN: what is wrong" and the given code. An empty YAML document is an empty map. The caller frees. */
-Node *document_parse(DocumentLanguage language, const char *bytes, gsize size, const char *name, int fault_code, GError **error);
+Node *document_parse(DocumentLanguage language, const char *bytes, gsize size, const char *name, int fault_code,
+                     GError **error);
 
-/* Reads a file by its suffix (.yaml .yml .json .toml); `path` is also its name in errors. FAULT_ABSENT if there is none. */
+/* Reads a file by its suffix (.yaml .yml .json .toml); `path` is also its name in errors. FAULT_ABSENT if there is
+ * none. */
 Node *document_read_file(const char *path, int fault_code, GError **error);
 
 /* --- looking ------------------------------------------------------------------------------------------------ */
@@ -54,7 +62,7 @@ Node *document_read_file(const char *path, int fault_code, GError **error);
 /* The value of a key of a map, or NULL (also if node is NULL or no map). Borrowed. */
 const Node *node_get(const Node *map, const char *key);
 
-/* Scalar text of a key, or fallback. Borrowed. */
+/* Scalar text of a key, or fallback; null counts as absent. Borrowed. */
 const char *node_get_text(const Node *map, const char *key, const char *fallback);
 gint64 node_get_int(const Node *map, const char *key, gint64 fallback);
 gboolean node_get_bool(const Node *map, const char *key, gboolean fallback);
@@ -73,8 +81,8 @@ gboolean node_is_null(const Node *node); /* JSON null, YAML plain "", "~" or "nu
 Node *node_new_map(void);
 Node *node_new_list(void);
 Node *node_new_scalar(ScalarType type, const char *text);
-void node_append(Node *list, Node *item);                        /* takes item */
-void node_set(Node *map, const char *key, Node *value);          /* takes value; replaces one of the same key */
+void node_append(Node *list, Node *item);                         /* takes item */
+void node_set(Node *map, const char *key, Node *value);           /* takes value; replaces one of the same key */
 void node_set_text(Node *map, const char *key, const char *text); /* NULL text sets null */
 void node_set_int(Node *map, const char *key, gint64 value);
 void node_set_bool(Node *map, const char *key, gboolean value);

@@ -25,7 +25,7 @@ typedef struct Yaml {
     Node *root;
 } Yaml;
 
-/* libyaml's words are its grammar's; these are a reader's. */
+/* libyaml's words are its grammar's; these are a reader's. Theirs are known by how they begin. */
 static const struct {
     const char *theirs, *ours;
 } words[] = {
@@ -39,7 +39,7 @@ static const struct {
     {"found a tab character that violates indentation", "indentation needs spaces, not tabs"},
     {"found unexpected document indicator", "the quoted text never ends before '---' or '...'"},
     {"found unknown escape character", "unknown escape in a quoted text"},
-    {"did not find expected hexdecimal number", "an escape lacks hexadecimal digits"},
+    {"did not find expected hex", "an escape lacks hexadecimal digits"},
     {"found invalid Unicode character escape code", "an escape names no character"},
     {"did not find expected comment or line break", "only a comment may follow '|' or '>' in its line"},
     {"found an indentation indicator equal to 0", "the indentation of a block text cannot be 0"},
@@ -80,7 +80,7 @@ static gboolean fault_of_parser(const Yaml *yaml, GError **error)
         return fault_at(yaml, yaml->parser.context_mark, error, "the brackets that open here are never closed");
     const char *what = "not valid YAML";
     for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
-        if (strcmp(words[i].theirs, problem) == 0)
+        if (g_str_has_prefix(problem, words[i].theirs))
             what = words[i].ours;
     }
     return fault_at(yaml, yaml->parser.problem_mark, error, what);

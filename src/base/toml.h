@@ -10,9 +10,22 @@
 #include "base/document.h"
 
 typedef enum {
-    TOML_SPACE, TOML_NEWLINE, TOML_COMMENT, TOML_BARE_KEY, TOML_BASIC_STRING, TOML_LITERAL_STRING,
-    TOML_BASIC_MULTILINE, TOML_LITERAL_MULTILINE, TOML_SCALAR /* number, boolean, date: told apart by form */,
-    TOML_EQUALS, TOML_DOT, TOML_COMMA, TOML_OPEN_BRACKET, TOML_CLOSE_BRACKET, TOML_OPEN_BRACE, TOML_CLOSE_BRACE
+    TOML_SPACE,
+    TOML_NEWLINE,
+    TOML_COMMENT,
+    TOML_BARE_KEY,
+    TOML_BASIC_STRING,
+    TOML_LITERAL_STRING,
+    TOML_BASIC_MULTILINE,
+    TOML_LITERAL_MULTILINE,
+    TOML_SCALAR /* number, boolean, date: told apart by form */,
+    TOML_EQUALS,
+    TOML_DOT,
+    TOML_COMMA,
+    TOML_OPEN_BRACKET,
+    TOML_CLOSE_BRACKET,
+    TOML_OPEN_BRACE,
+    TOML_CLOSE_BRACE
 } TomlTokenKind;
 
 typedef struct TomlToken {
@@ -38,17 +51,17 @@ typedef enum {
  * table's `body`, or drops `lead` and `statement`; then the text is parsed anew. */
 typedef struct TomlItem {
     TomlShape shape;
-    char *key;               /* decoded; NULL for the root and for what stands in an array */
-    guint line, column;      /* of the value, or of the header */
+    char *key;          /* decoded; NULL for the root and for what stands in an array */
+    guint line, column; /* of the value, or of the header */
     guint key_line, key_column;
-    TomlRange key_tokens;    /* this one part of a key, where the item was first named or was opened */
-    TomlRange value;         /* of what stands behind "=" or in an array */
-    TomlRange statement;     /* the whole lines of "key = value" or of the header, with indentation, comment, newline */
-    TomlRange lead;          /* the comment lines directly above the statement; empty range if there are none */
-    TomlRange body;          /* root, opened tables: up to the lead of the next header; without own header: none */
-    ScalarType type;         /* of a value */
-    char *text;              /* of a value, decoded as in Node */
-    GPtrArray *items;        /* of TomlItem *, in order of appearance; NULL for a value */
+    TomlRange key_tokens; /* this one part of a key, where the item was first named or was opened */
+    TomlRange value;      /* of what stands behind "=" or in an array */
+    TomlRange statement;  /* the whole lines of "key = value" or of the header, with indentation, comment, newline */
+    TomlRange lead;       /* the comment lines directly above the statement; empty range if there are none */
+    TomlRange body;       /* root, opened tables: up to the lead of the next header; without own header: none */
+    ScalarType type;      /* of a value */
+    char *text;           /* of a value, decoded as in Node */
+    GPtrArray *items;     /* of TomlItem *, in order of appearance; NULL for a value */
 } TomlItem;
 
 typedef struct TomlText TomlText;
