@@ -19,8 +19,8 @@
 
 enum {
     GRACE_MS = 2000, /* between SIGTERM and SIGKILL at the time limit */
-    LINGER_MS = 300, /* in which what was left behind may end by itself: the last "tee" of a pipeline */
-    POLITE_MS = 300, /* between SIGTERM and SIGKILL for what was left behind */
+    LINGER_MS = 200, /* in which what was left behind may end by itself: the last "tee" of a pipeline */
+    POLITE_MS = 200, /* between SIGTERM and SIGKILL for what was left behind */
     GIVE_UP_MS = 10000,
     ROUND_MS = 20,
 };
@@ -30,6 +30,7 @@ typedef struct Watch {
     int wait_status;
     gboolean ended;     /* the program */
     gboolean childless; /* nothing is left */
+    gboolean asked;     /* by SIGTERM, to end it now */
 } Watch;
 
 static gint64 now_ms(void)
@@ -55,18 +56,24 @@ static void reap(Watch *watch)
     }
 }
 
-/* Waits until *flag, at most until `until` (-1: for ever). SIGCHLD is blocked, so that none is lost in between. */
+/* Waits until *flag, at most until `until` (-1: for ever) or until asked to end. The signals are blocked, so that none
+ * is lost in between. */
 static void wait_for(Watch *watch, const gboolean *flag, gint64 until)
 {
-    sigset_t child;
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGCHLD);
+    if (!watch->asked)
+        sigaddset(&signals, SIGTERM);
     for (reap(watch); !*flag && !watch->childless; reap(watch)) {
         gint64 left = until < 0 ? 3600 * 1000 : until - now_ms();
         if (left <= 0)
             return;
         struct timespec span = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
-        sigtimedwait(&child, NULL, &span);
+        if (sigtimedwait(&signals, NULL, &span) == SIGTERM) {
+            watch->asked = TRUE;
+            return;
+        }
     }
 }
 
@@ -140,9 +147,9 @@ static void signal_group(const Watch *watch, int number)
     kill(watch->program, SIGCONT);
 }
 
-static void end_rest(Watch *watch, gboolean timed_out)
+static void end_rest(Watch *watch, gboolean at_once)
 {
-    if (!timed_out)
+    if (!at_once)
         wait_for(watch, &watch->childless, now_ms() + LINGER_MS);
     if (watch->childless)
         return;
@@ -181,7 +188,8 @@ void process_supervise(const ProcessLaunch *launch, gint64 timeout_ms, int verdi
     ProcessVerdict verdict = {0};
     wait_for(&watch, &watch.ended, until);
     if (!watch.ended && !watch.childless) {
-        verdict.timed_out = TRUE;
+        verdict.timed_out = !watch.asked;
+        watch.asked = TRUE; /* once is enough */
         signal_group(&watch, SIGTERM);
         wait_for(&watch, &watch.ended, now_ms() + GRACE_MS);
         if (!watch.ended)
@@ -190,7 +198,7 @@ void process_supervise(const ProcessLaunch *launch, gint64 timeout_ms, int verdi
             kill(watch.program, SIGKILL);
         wait_for(&watch, &watch.ended, now_ms() + GIVE_UP_MS);
     }
-    end_rest(&watch, verdict.timed_out);
+    end_rest(&watch, watch.asked);
     verdict.wait_status = watch.ended ? watch.wait_status : SIGKILL;
     gssize n = write(verdict_fd, &verdict, sizeof verdict);
     (void)n; /* nobody waits for it any more */
