@@ -3,6 +3,7 @@
 #include "model/schema.h"
 
 #include "base/fault.h"
+#include "model/schema_words.h"
 #include "model/version.h"
 
 #include <limits.h>
@@ -15,182 +16,14 @@ typedef struct Reader {
     int code;
 } Reader;
 
-/* --- messages ------------------------------------------------------------------------------------------------ */
-
-#define QUOTE_MAX 60
-
-char *schema_quote(const char *text)
-{
-    GString *quoted = g_string_new("'");
-    int n = 0;
-    for (const char *p = text; *p; p++, n++) {
-        if (n == QUOTE_MAX) {
-            g_string_append(quoted, "...");
-            break;
-        }
-        gunichar c = g_utf8_get_char_validated(p, -1);
-        if (c >= (gunichar)-2 || !g_unichar_isprint(c)) {
-            g_string_append_printf(quoted, "\\x%02x", (guchar)*p);
-            continue;
-        }
-        g_string_append_unichar(quoted, c);
-        p = g_utf8_next_char(p) - 1;
-    }
-    g_string_append_c(quoted, '\'');
-    return g_string_free(quoted, FALSE);
-}
-
-gboolean schema_fault(GError **error, int fault_code, const char *name, guint line, guint column, const char *format,
-                      ...)
-{
-    va_list args;
-    va_start(args, format);
-    g_autofree char *text = g_strdup_vprintf(format, args);
-    va_end(args);
-    if (line == 0)
-        return fault_set(error, (enum fault_code)fault_code, "%s: %s", name, text);
-    return fault_set(error, (enum fault_code)fault_code, "%s:%u:%u: %s", name, line, column, text);
-}
-
-static gint64 upper_bound(const Key *key)
-{
-    return key->min == 0 && key->max == 0 ? G_MAXINT64 : key->max;
-}
-
-/* "a whole number from 1 to 50", "a time of at least 1s, such as 30s, 5m or 2h". */
-static char *describe_number(const Key *key, const char *what, char *(*show)(gint64), const char *examples)
-{
-    g_autofree char *low = show(key->min), *high = show(upper_bound(key));
-    if (upper_bound(key) != G_MAXINT64)
-        return g_strdup_printf("%s from %s to %s%s", what, low, high, examples);
-    if (key->min > 0 || !*examples)
-        return g_strdup_printf("%s of at least %s%s", what, low, examples);
-    return g_strconcat(what, examples + 1, NULL);
-}
-
-static char *show_number(gint64 number)
-{
-    return g_strdup_printf("%" G_GINT64_FORMAT, number);
-}
-
-static char *describe_words(const char *const *words)
-{
-    GString *text = g_string_new(words[0]);
-    for (guint i = 1; words[i]; i++)
-        g_string_append_printf(text, "%s%s", words[i + 1] ? ", " : " or ", words[i]);
-    return g_string_free(text, FALSE);
-}
-
-/* What a key's value must be, in words. The caller frees. */
-static char *describe_type(const Key *key)
-{
-    switch (key->type) {
-    case KEY_BOOL:
-        return g_strdup("true or false");
-    case KEY_INT:
-        return describe_number(key, "a whole number", show_number, "");
-    case KEY_DURATION:
-        return describe_number(key, "a time", duration_format, ", such as 30s, 5m or 2h");
-    case KEY_SIZE:
-        return describe_number(key, "a size", size_format, ", such as 10MB or 1GiB");
-    case KEY_ENUM:
-        return describe_words(key->words);
-    case KEY_VERSION:
-        return g_strdup("a version such as 2.1.0");
-    case KEY_RANGE:
-        return g_strdup("a range of versions such as >=2.0.0 <3");
-    case KEY_PATH:
-        return g_strdup("a relative path that stays inside");
-    case KEY_ABSOLUTE:
-        return g_strdup("an absolute path without '..'");
-    case KEY_TEXTS:
-        return g_strdup("a list of texts");
-    case KEY_TABLES:
-        return g_strdup("a list of maps");
-    case KEY_TEXT_MAP:
-    case KEY_TEXTS_MAP:
-    case KEY_TABLE:
-    case KEY_TABLE_MAP:
-        return g_strdup("a map");
-    case KEY_TEXT:
-        if (key->words)
-            return describe_words(key->words);
-        break;
-    case KEY_VALUE:
-    case KEY_NODE:
-        break;
-    }
-    return g_strdup("a text");
-}
-
-/* What a node is, in words: texts that look like what was wanted are called texts, so that the quotes can be seen. */
-static char *describe_node(const Node *node)
-{
-    if (node->kind == NODE_LIST)
-        return g_strdup("a list");
-    if (node->kind == NODE_MAP)
-        return g_strdup("a map");
-    if (node_is_null(node))
-        return g_strdup("nothing");
-    g_autofree char *quoted = schema_quote(node->text);
-    gboolean text = node->type == SCALAR_STRING;
-    gboolean looks_otherwise =
-        g_ascii_isdigit(*node->text) || g_str_equal(node->text, "true") || g_str_equal(node->text, "false");
-    return g_strconcat(text && looks_otherwise ? "the text " : "", quoted, NULL);
-}
+/* --- faults -------------------------------------------------------------------------------------------------- */
 
 static gboolean fault_wrong(const Reader *reader, const Key *key, const char *subject, const char *must,
                             const Node *node, GError **error)
 {
-    g_autofree char *type = must ? g_strdup(must) : describe_type(key), *is = describe_node(node);
+    g_autofree char *type = must ? g_strdup(must) : schema_describe_type(key), *is = schema_describe_node(node);
     return schema_fault(error, reader->code, reader->name, node->line, node->column, "%s'%s' must be %s, not %s",
                         subject, key->name, type, is);
-}
-
-/* --- the nearest word ---------------------------------------------------------------------------------------- */
-
-#define WORD_MAX 64
-
-/* Edits between two words; two letters swapped count once, as they are one slip of the hand. */
-static guint edit_distance(const char *a, gsize a_length, const char *b, gsize b_length)
-{
-    guint rows[3][WORD_MAX + 1];
-    guint *before = rows[0], *last = rows[1], *now = rows[2];
-    for (guint j = 0; j <= b_length; j++)
-        last[j] = j;
-    for (gsize i = 1; i <= a_length; i++) {
-        now[0] = (guint)i;
-        for (gsize j = 1; j <= b_length; j++) {
-            guint best = last[j - 1] + (a[i - 1] != b[j - 1]);
-            best = MIN(best, MIN(last[j], now[j - 1]) + 1);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                best = MIN(best, before[j - 2] + 1);
-            now[j] = best;
-        }
-        guint *free_row = before;
-        before = last;
-        last = now;
-        now = free_row;
-    }
-    return last[b_length];
-}
-
-const char *schema_nearest(const char *word, const char *const *words)
-{
-    gsize length = strnlen(word, WORD_MAX + 1);
-    guint best = (length <= 4 ? 1 : 2) + 1;
-    const char *nearest = NULL;
-    for (; length <= WORD_MAX && *words; words++) {
-        gsize other = strnlen(*words, WORD_MAX + 1);
-        if (other > WORD_MAX)
-            continue;
-        guint distance = edit_distance(word, length, *words, other);
-        if (distance < best) {
-            best = distance;
-            nearest = *words;
-        }
-    }
-    return nearest;
 }
 
 static gboolean fault_unknown(const Reader *reader, const Key *keys, const Entry *entry, GError **error)
@@ -273,7 +106,7 @@ static gboolean scalar_number(const Key *key, const Node *node, gint64 *value)
     if (key->type == KEY_INT ? !node_as_int(node, &number)
                              : !written || !(key->type == KEY_SIZE ? size_parse : duration_parse)(node->text, &number))
         return FALSE;
-    if (number < key->min || number > upper_bound(key))
+    if (number < key->min || number > schema_upper_bound(key))
         return FALSE;
     *value = number;
     return TRUE;
@@ -349,7 +182,7 @@ static gboolean add_text(const Reader *reader, const Key *key, const char *subje
                          GError **error)
 {
     if (!is_text(node) || !is_one_of(node->text, key->words)) {
-        g_autofree char *must = key->words ? describe_words(key->words) : g_strdup("a text");
+        g_autofree char *must = key->words ? schema_describe_words(key->words) : g_strdup("a text");
         return fault_wrong(reader, key, subject, must, node, error);
     }
     g_ptr_array_add(list, g_strdup(node->text));
@@ -371,7 +204,7 @@ static gboolean read_texts(const Reader *reader, const Key *key, const Node *nod
 static gboolean read_pair(const Reader *reader, const Key *key, const Entry *entry, GPtrArray *list, GError **error)
 {
     if (!is_scalar(entry->value)) {
-        g_autofree char *is = describe_node(entry->value), *name = schema_quote(entry->key);
+        g_autofree char *is = schema_describe_node(entry->value), *name = schema_quote(entry->key);
         return schema_fault(error, reader->code, reader->name, entry->value->line, entry->value->column,
                             "%s in '%s' must be a text, not %s", name, key->name, is);
     }
@@ -546,7 +379,7 @@ gboolean schema_read(const Key *keys, const Node *map, const char *name, int fau
 {
     const Reader reader = {.name = name, .code = fault_code};
     if (map->kind != NODE_MAP) {
-        g_autofree char *is = describe_node(map);
+        g_autofree char *is = schema_describe_node(map);
         return schema_fault(error, fault_code, name, map->line, map->column, "must be a map, not %s", is);
     }
     return read_table(&reader, keys, map, target, error);

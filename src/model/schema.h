@@ -62,7 +62,7 @@ const char *schema_nearest(const char *word, const char *const *words);
 /* For checks that one key cannot make alone: sets a fault "NAME:LINE:COLUMN: text" ("NAME: text" for line 0). Returns FALSE. */
 gboolean schema_fault(GError **error, int fault_code, const char *name, guint line, guint column, const char *format, ...) G_GNUC_PRINTF(6, 7);
 
-/* Foreign text in single quotes for a message: control characters escaped, cut after 60 characters. The caller frees. */
+/* Foreign text in single quotes for a message: characters that do not print escaped, cut after 60 bytes. The caller frees. */
 char *schema_quote(const char *text);
 
 /* The environment's value for each scalar that has an `env`, put into the document as if it stood there. Wrong ones

@@ -316,6 +316,27 @@ static void environment(void)
     g_unsetenv("LIFTLOCK_TEST_KEEP");
 }
 
+static void quotes(void)
+{
+    static const char *const rows[][2] = {{"", "''"},
+                                          {"a'b", "'a'b'"},
+                                          {"\xc3\xbc", "'\xc3\xbc'"},
+                                          {"\x1b[2J\xff", "'\\x1b[2J\\xff'"},
+                                          {"a\xe2\x80\xae"
+                                           "b",
+                                           "'a\\xe2\\x80\\xaeb'"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *quoted = schema_quote(rows[i][0]);
+        g_assert_cmpstr(quoted, ==, rows[i][1]);
+    }
+    g_autofree char *sixty = g_strnfill(60, 'a'), *more = g_strnfill(61, 'a');
+    g_autofree char *whole = schema_quote(sixty), *cut = schema_quote(more);
+    g_autofree char *whole_expected = g_strconcat("'", sixty, "'", NULL);
+    g_autofree char *cut_expected = g_strconcat("'", sixty, "...'", NULL);
+    g_assert_cmpstr(whole, ==, whole_expected);
+    g_assert_cmpstr(cut, ==, cut_expected);
+}
+
 static void durations(void)
 {
     static const struct {
@@ -393,6 +414,7 @@ int main(int argc, char **argv)
     g_test_add_func("/schema/the nearest word is at most two slips away", nearest);
     g_test_add_func("/schema/each value is shown with its origin", show);
     g_test_add_func("/schema/the environment overrides and is checked", environment);
+    g_test_add_func("/schema/foreign text is quoted so that no terminal obeys it", quotes);
     g_test_add_func("/units/durations are whole numbers with one unit", durations);
     g_test_add_func("/units/sizes are whole numbers with one unit", sizes);
     g_test_add_func("/units/the shortest exact form is written", formats);
