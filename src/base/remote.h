@@ -6,7 +6,8 @@
  * bytes that came from there (archives, indexes, manifests) and writes archives for publishers. Each is an executable
  * of its own next to ours (or in libexec), started per request, as the system user "liftlock" when we are root, with
  * no_new_privs and Landlock. Requests and answers are records (document.h) over a socket pair; files travel as
- * descriptors. When a call returns, its child is gone and has been reaped: only then may the caller hash or use the file.
+ * descriptors. When a call returns, its child is gone and has been reaped: only then may the caller hash or use the
+ * file.
  */
 #pragma once
 
@@ -17,56 +18,69 @@ typedef void (*RemoteProgress)(guint64 done, guint64 total, gpointer data);
 typedef struct RemoteFetch {
     const char *url;
     const char *const *headers;
-    const char *etag;           /* of what output_fd holds (resume) or of what we have elsewhere (conditional) */
+    const char *etag; /* of what output_fd holds (resume) or of what we have elsewhere (conditional) */
     guint64 resume_from;
     guint64 limit_bytes;
     gint64 stall_timeout_ms, total_timeout_ms;
+    const char *ca_file;          /* PEM certificates that replace the system's; NULL */
+    const char *proxy, *no_proxy; /* as https_proxy and no_proxy elsewhere; the environment is never asked */
     RemoteProgress progress;
     gpointer progress_data;
 } RemoteFetch;
 
 typedef struct RemoteResult {
-    int status;        /* HTTP status; 304: not modified, output untouched */
+    int status; /* HTTP status; 304: not modified, output untouched */
     char *etag;
     guint64 size_bytes;
     gboolean resumed;
 } RemoteResult;
 void remote_result_clear(RemoteResult *result);
 
-/* Downloads into output_fd. Statuses other than 200, 206 and 304 are FAULT_SOURCE: "fetch URL: HTTP 404". */
+/* Downloads into output_fd. Statuses other than 200, 206 and 304 are FAULT_SOURCE: "fetch URL: HTTP 404". On
+ * FAULT_NETWORK, *result holds etag and size of what came: with both, the next call resumes. result->etag is set as
+ * soon as it is known (`progress` may look). Other texts: http_perform. */
 gboolean remote_fetch(const RemoteFetch *fetch, int output_fd, RemoteResult *result, GError **error);
 
 typedef struct RemoteRequest {
     const char *method, *url, *unix_socket, *body, *content_type;
     const char *const *headers;
     gint64 timeout_ms;
-    guint64 limit_bytes; /* of the answer; 0: 64 KiB */
+    guint64 limit_bytes;                    /* of the answer; 0: 64 KiB, 1 MiB at most */
+    const char *ca_file, *proxy, *no_proxy; /* as in RemoteFetch */
 } RemoteRequest;
 
-/* One request whose answer is small: probes and webhooks. *body (may be NULL) gets it; the caller frees. */
+/* One request whose answer is small: probes and webhooks. Any status is success; no redirect is followed. *body (may be
+ * NULL) gets the answer as UTF-8, wrong bytes and NUL replaced; the caller frees. timeout_ms 0: 30 s. */
 gboolean remote_request(const RemoteRequest *request, int *status, char **body, GError **error);
 
-/* The same to one child that stays for many requests: where a probe is asked again and again. */
+/* The same to one child that stays for many requests: where a probe is asked again and again. A child that died is
+ * replaced at the next request. */
 typedef struct RemoteSession RemoteSession;
 RemoteSession *remote_session_open(GError **error);
-gboolean remote_session_request(RemoteSession *session, const RemoteRequest *request, int *status, char **body, GError **error);
+gboolean remote_session_request(RemoteSession *session, const RemoteRequest *request, int *status, char **body,
+                                GError **error);
 void remote_session_close(RemoteSession *session);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RemoteSession, remote_session_close)
 
-/* Parses a document from bytes that came from elsewhere, in the child. */
+/* Parses a document from bytes that came from elsewhere, in the child. Read from offset 0, whatever fd's own is. */
 Node *remote_parse(DocumentLanguage language, int fd, const char *name, int fault_code, GError **error);
 
-typedef struct RemoteLimits { guint64 bytes, entries, file_bytes; } RemoteLimits;
+typedef struct RemoteLimits {
+    guint64 bytes, entries, file_bytes;
+} RemoteLimits;
 
 /* Unpacks an archive into `dirfd` (empty; the child gets it as its only writable place; when we are root it must
  * belong to the child's user: see remote_child_user). */
-gboolean remote_unpack(int archive_fd, const char *name, int dirfd, const RemoteLimits *limits, RemoteProgress progress, gpointer data, GError **error);
+gboolean remote_unpack(int archive_fd, const char *name, int dirfd, const RemoteLimits *limits, RemoteProgress progress,
+                       gpointer data, GError **error);
 
 /* One small file out of an archive; see archive_read_file. */
-char *remote_read_member(int archive_fd, const char *name, const char *const *paths, char **found, gsize *size, GError **error);
+char *remote_read_member(int archive_fd, const char *name, const char *const *paths, char **found, gsize *size,
+                         GError **error);
 
 /* Writes an archive of a tree (publishers). */
-gboolean remote_pack(int tree_dirfd, const char *name, int output_fd, gint64 mtime_s, const char *const *exclude, GError **error);
+gboolean remote_pack(int tree_dirfd, const char *name, int output_fd, gint64 mtime_s, const char *const *exclude,
+                     GError **error);
 
 /* The user that the children run as: our own without rights, "liftlock" when we are root (FAULT_CONFIG with the
  * command that makes it, if it does not exist). */
