@@ -8,19 +8,19 @@ typedef enum { TRUST_TUF, TRUST_MINISIGN, TRUST_CHECKSUM, TRUST_GIT, TRUST_NONE 
 typedef enum { MODE_MANUAL, MODE_DASHBOARD } PolicyMode;
 
 typedef struct NotifyConfig { /* [notify.NAME] */
-    char *name, *type;      /* webhook, command, log */
-    char *url, *url_file;   /* webhook: one of them; url_file keeps it out of the config */
-    char *command;          /* command: a shell line; the message comes on its standard input */
-    GPtrArray *on;          /* verdicts; never empty: default all */
-    char *message;          /* {app} {version} {from} {error} {host} {verdict} */
-    gint64 timeout_ms;      /* 10s */
-    gint64 retry_count;     /* 2 */
+    char *name, *type;        /* webhook, command, log */
+    char *url, *url_file;     /* webhook: one of them; url_file keeps it out of the config */
+    char *command;            /* command: a shell line; the message comes on its standard input */
+    GPtrArray *on;            /* verdicts; never empty: default all */
+    char *message;            /* {app} {version} {from} {error} {host} {verdict} */
+    gint64 timeout_ms;        /* 10s */
+    gint64 retry_count;       /* 2 */
 } NotifyConfig;
 
 typedef struct HostConfig {
-    char *child_user;        /* "liftlock" */
+    char *child_user;          /* "liftlock" */
     gboolean allow_trust_none; /* apps may be installed with [trust] level "none" */
-    gint64 job_retry_ms;     /* first back-off between attempts */
+    gint64 job_retry_ms;       /* first back-off between attempts */
     gint64 max_release_bytes, max_file_bytes, max_entries, max_index_bytes;
     gint64 space_margin_bytes;
     char *proxy;
@@ -28,13 +28,32 @@ typedef struct HostConfig {
 } HostConfig;
 
 typedef struct AppConfig {
-    char *name;              /* from the file's name */
-    struct { char *root, *user, *group, *manifest; gboolean privileged_hooks; } app;
-    struct { char *type, *url, *path, *channel; GPtrArray *headers_file; gboolean prereleases; char *versions; } source;
-    struct { int level; char *key; } trust;
-    struct { int mode; gint64 min_age_ms; char *pin; gint64 keep_releases, keep_backups /* -1: the manifest's */; gint64 max_attempts; } policy;
-    GPtrArray *notify;       /* NotifyConfig */
-    struct { gint64 window_ms; } observe; /* -1: the manifest's */
+    char *name; /* from the file's name */
+    struct {
+        char *root, *user, *group, *manifest;
+        gboolean privileged_hooks;
+    } app;
+    struct {
+        char *type, *url, *path, *channel;
+        GPtrArray *headers_file;
+        gboolean prereleases;
+        char *versions;
+    } source;
+    struct {
+        int level;
+        char *key;
+    } trust;
+    struct {
+        int mode;
+        gint64 min_age_ms;
+        char *pin;
+        gint64 keep_releases, keep_backups /* -1: the manifest's */;
+        gint64 max_attempts;
+    } policy;
+    GPtrArray *notify; /* NotifyConfig */
+    struct {
+        gint64 window_ms;
+    } observe; /* -1: the manifest's */
     Node *document;
 } AppConfig;
 

@@ -13,86 +13,137 @@ typedef enum { STARTS_BEFORE_COMMIT, STARTS_AFTER_COMMIT } ServiceStart;
 typedef enum { FENCE_STOP, FENCE_FILE, FENCE_NONE } FenceMode;
 typedef enum { OBSERVE_RETURN_IF_SAFE, OBSERVE_HOLD } ObserveFailure;
 
-/* One check: of requirements.environment_checks, busy, trial, post_update_tests, identity. Exactly one of command, http,
- * tcp, unix, unit, file is set. */
+/* One check: of requirements.environment_checks, busy, trial, post_update_tests, identity. Exactly one of command,
+ * http, tcp, unix, unit, file is set. */
 typedef struct Check {
     char *name;
-    char *command;        /* a shell line, run in the release's tree as the app's user */
-    char *http;           /* URL */
-    char *method;         /* of http; default GET */
-    char *tcp;            /* HOST:PORT */
-    char *unix_socket;    /* key "unix": path; with http also the socket that carries it */
-    char *unit;           /* unit that must be active without having restarted */
-    char *file;           /* file whose content is the answer */
-    gint64 status;        /* of http; 0: any 2xx */
-    char *json;           /* JSON pointer into the answer (leading "/" may be missing: "version") */
-    char *equals;         /* what answer or pointed value must be; {version} is replaced */
-    char *expect;         /* text that the answer must contain; {version} is replaced */
-    GPtrArray *exit;      /* KeyPair: status -> ok | will_migrate | refuse | fail; empty: 0 ok, others fail */
-    gint64 timeout_ms;    /* of one try; default 30s */
-    gint64 retry_count;   /* further tries; default 0 */
+    char *command;         /* a shell line, run in the release's tree as the app's user */
+    char *http;            /* URL */
+    char *method;          /* of http; default GET */
+    char *tcp;             /* HOST:PORT */
+    char *unix_socket;     /* key "unix": path; with http also the socket that carries it */
+    char *unit;            /* unit that must be active without having restarted */
+    char *file;            /* file whose content is the answer */
+    gint64 status;         /* of http; 0: any 2xx */
+    char *json;            /* JSON pointer into the answer (leading "/" may be missing: "version") */
+    char *equals;          /* what answer or pointed value must be; {version} is replaced */
+    char *expect;          /* text that the answer must contain; {version} is replaced */
+    GPtrArray *exit;       /* KeyPair: status -> ok | will_migrate | refuse | fail; empty: 0 ok, others fail */
+    gint64 timeout_ms;     /* of one try; default 30s */
+    gint64 retry_count;    /* further tries; default 0 */
     gint64 retry_delay_ms; /* default 1s */
 } Check;
 
-/* The kind of a check: "command", "http", "tcp", "unix", "unit" or "file"; NULL for one that was not given (identity, probe.progress). */
+/* The kind of a check: "command", "http", "tcp", "unix", "unit" or "file"; NULL for one that was not given (identity,
+ * probe.progress). */
 const char *check_kind(const Check *check);
 
-typedef struct SharedPath { char *path; int class_; } SharedPath; /* path in the tree -> shared/path */
+typedef struct SharedPath {
+    char *path;
+    int class_;
+} SharedPath; /* path in the tree -> shared/path */
 
 typedef struct DataSet {
     char *name;
-    char *driver;         /* a backup driver: sqlite, files, command */
-    int class_;           /* DataClass */
-    char *path;           /* below the app's root, e.g. shared/app.db (sqlite, files) */
+    char *driver;                       /* a backup driver: sqlite, files, command */
+    int class_;                         /* DataClass */
+    char *path;                         /* below the app's root, e.g. shared/app.db (sqlite, files) */
     char *save, *restore, *fingerprint; /* driver command: shell lines; {file} is where the image goes or comes from */
-    const Node *node;     /* the whole map, for keys of later drivers */
+    const Node *node;                   /* the whole map, for keys of later drivers */
 } DataSet;
 
 typedef struct Service {
     char *name;
-    char *unit;           /* driver systemd */
-    char *start, *stop;   /* driver command: shell lines in `current`; without stop: SIGTERM */
-    int starts;           /* ServiceStart */
+    char *unit;         /* driver systemd */
+    char *start, *stop; /* driver command: shell lines in `current`; without stop: SIGTERM */
+    int starts;         /* ServiceStart */
     gint64 stop_timeout_ms, start_timeout_ms;
     GPtrArray *environment; /* KeyPair, driver command */
 } Service;
 
-typedef struct Conditional { char *condition, *action, *message; GPtrArray *manual_steps; } Conditional;
-typedef struct VersionCommands { char *name; GPtrArray *commands; } VersionCommands; /* migrations: "2.0.0": [..]; as KeyTexts */
-typedef struct Notification { char *type; char *url; char *command; char *message; } Notification;
+typedef struct Conditional {
+    char *condition, *action, *message;
+    GPtrArray *manual_steps;
+} Conditional;
+typedef struct VersionCommands {
+    char *name;
+    GPtrArray *commands;
+} VersionCommands; /* migrations: "2.0.0": [..]; as KeyTexts */
+typedef struct Notification {
+    char *type;
+    char *url;
+    char *command;
+    char *message;
+} Notification;
 
 typedef struct Manifest {
     char *app, *version, *released, *description, *changelog;
     int layout; /* LayoutKind */
-    struct { gint64 version; char *runs_with; struct { char *sql; char *command; } fingerprint; } schema;
-    struct { gint64 min_disk_space_mb; char *min_python_version; GPtrArray *required_commands, *required_services, *environment_checks /* Check */; } requirements;
+    struct {
+        gint64 version;
+        char *runs_with;
+        struct {
+            char *sql;
+            char *command;
+        } fingerprint;
+    } schema;
+    struct {
+        gint64 min_disk_space_mb;
+        char *min_python_version;
+        GPtrArray *required_commands, *required_services, *environment_checks /* Check */;
+    } requirements;
     GPtrArray *conditionals; /* Conditional */
     GPtrArray *busy;         /* Check: passes when nothing is in flight */
     GPtrArray *build;        /* shell lines */
     gint64 build_timeout_ms;
-    GPtrArray *trial;        /* Check */
-    GPtrArray *shared;       /* SharedPath */
-    GPtrArray *data;         /* DataSet */
-    GPtrArray *services;     /* Service, in order of start; stopped in reverse */
-    struct { int mode; char *file; gint64 max_ms; gint64 drain_ms; char *on, *off; } fence; /* on, off: hooks */
-    GPtrArray *migrations;   /* VersionCommands */
+    GPtrArray *trial;    /* Check */
+    GPtrArray *shared;   /* SharedPath */
+    GPtrArray *data;     /* DataSet */
+    GPtrArray *services; /* Service, in order of start; stopped in reverse */
+    struct {
+        int mode;
+        char *file;
+        gint64 max_ms;
+        gint64 drain_ms;
+        char *on, *off;
+    } fence;               /* on, off: hooks */
+    GPtrArray *migrations; /* VersionCommands */
     gint64 migrate_timeout_ms;
-    struct { GPtrArray *pre_update, *post_update, *rollback; gint64 timeout_ms; } hooks;
+    struct {
+        GPtrArray *pre_update, *post_update, *rollback;
+        gint64 timeout_ms;
+    } hooks;
     GPtrArray *post_update_tests; /* Check */
     Check identity;
-    struct { gint64 deadline_ms, successes, interval_ms, settle_ms; Check progress; } probe; /* progress: while its answer changes, the deadline is renewed */
-    struct { gint64 window_ms; int on_failure; } observe;
-    struct { char *strategy; gint64 keep_backups, keep_releases; GPtrArray *auto_rollback_on; } rollback;
-    struct { GPtrArray *remove_files, *remove_directories, *commands; } cleanup;
-    struct { GPtrArray *on_success, *on_failure; } notifications; /* Notification */
-    const Node *files, *directories, *sql, *post_install; /* rooms of later layouts and drivers; refused by `releases` with the reason */
-    Node *document; /* owned: what the borrowed nodes point into */
+    struct {
+        gint64 deadline_ms, successes, interval_ms, settle_ms;
+        Check progress;
+    } probe; /* progress: while its answer changes, the deadline is renewed */
+    struct {
+        gint64 window_ms;
+        int on_failure;
+    } observe;
+    struct {
+        char *strategy;
+        gint64 keep_backups, keep_releases;
+        GPtrArray *auto_rollback_on;
+    } rollback;
+    struct {
+        GPtrArray *remove_files, *remove_directories, *commands;
+    } cleanup;
+    struct {
+        GPtrArray *on_success, *on_failure;
+    } notifications; /* Notification */
+    const Node *files, *directories, *sql,
+        *post_install; /* rooms of later layouts and drivers; refused by `releases` with the reason */
+    Node *document;    /* owned: what the borrowed nodes point into */
 } Manifest;
 
 extern const Key manifest_keys[];
-extern const char *const layout_names[]; /* words of LayoutKind */
+extern const char *const layout_names[];     /* words of LayoutKind */
 extern const char *const data_class_names[]; /* words of DataClass */
-extern const char *const manifest_names[]; /* NULL-terminated, in order of preference: liftlock.yaml liftlock.json update-manifest.yaml */
+extern const char *const
+    manifest_names[]; /* NULL-terminated, in order of preference: liftlock.yaml liftlock.json update-manifest.yaml */
 
 /* Reads a parsed document; takes it in any case. `name` is for errors. Checks also what one key cannot say alone: each
  * check has exactly one kind, names are unique, services have unit or start, migrations have versions that this release

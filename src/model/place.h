@@ -6,11 +6,11 @@
 #include <sys/types.h>
 
 typedef struct HostPlace {
-    char *root;       /* "" or DIR, without a slash at the end */
-    char *etc;        /* ROOT/etc/liftlock */
-    char *var;        /* ROOT/var/lib/liftlock */
-    char *run;        /* ROOT/run/liftlock */
-    char *state_db;   /* VAR/state.db */
+    char *root;        /* "" or DIR, without a slash at the end */
+    char *etc;         /* ROOT/etc/liftlock */
+    char *var;         /* ROOT/var/lib/liftlock */
+    char *run;         /* ROOT/run/liftlock */
+    char *state_db;    /* VAR/state.db */
     gboolean own_root; /* LIFTLOCK_ROOT is set */
 } HostPlace;
 
@@ -20,22 +20,23 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostPlace, host_place_free)
 
 typedef struct Place {
     char *app;
-    char *root;       /* /opt/NAME: current, releases, shared, system, logs, .liftlock (the way back; root's alone) */
-    char *current;    /* ROOT/current */
+    char *root;    /* /opt/NAME: current, releases, shared, system, logs, .liftlock (the way back; root's alone) */
+    char *current; /* ROOT/current */
     char *releases, *shared, *system, *logs, *wayback;
-    char *state;      /* VAR/NAME */
+    char *state;                                                   /* VAR/NAME */
     char *hold, *fence, *trust, *cache, *staging, *backups, *jobs; /* below state */
-    char *lock;       /* RUN/NAME.lock */
-    char *pass;       /* RUN/NAME.pass/: a file per unit that may start although a hold stands; gone after a reboot */
-    char *status;     /* RUN/NAME.json */
-    char *config;     /* ETC/apps/NAME.toml */
-    char *user;       /* the app's user */
+    char *lock;                                                    /* RUN/NAME.lock */
+    char *pass;   /* RUN/NAME.pass/: a file per unit that may start although a hold stands; gone after a reboot */
+    char *status; /* RUN/NAME.json */
+    char *config; /* ETC/apps/NAME.toml */
+    char *user;   /* the app's user */
     uid_t uid;
     gid_t gid;
     gboolean change_user; /* we are root and the app's user is another */
 } Place;
 
-/* `app_root` NULL: /opt/NAME below the host's root; else it moves below LIFTLOCK_ROOT unless it lies there already. The user's ids are the caller's to fill in. */
+/* `app_root` NULL: /opt/NAME below the host's root; else it moves below LIFTLOCK_ROOT unless it lies there already. The
+ * user's ids are the caller's to fill in. */
 Place *place_new(const HostPlace *host, const char *app, const char *app_root);
 void place_free(Place *place);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Place, place_free)

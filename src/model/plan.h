@@ -7,7 +7,17 @@
 
 #include "model/policy.h"
 
-typedef enum { PLAN_INSTALL, PLAN_UPDATE, PLAN_ROLLBACK, PLAN_RETURN, PLAN_RESTORE, PLAN_RESTART, PLAN_BACKUP, PLAN_UNINSTALL, PLAN_N_KINDS } PlanKind;
+typedef enum {
+    PLAN_INSTALL,
+    PLAN_UPDATE,
+    PLAN_ROLLBACK,
+    PLAN_RETURN,
+    PLAN_RESTORE,
+    PLAN_RESTART,
+    PLAN_BACKUP,
+    PLAN_UNINSTALL,
+    PLAN_N_KINDS
+} PlanKind;
 
 /* What a job does to data when it goes to a release (rule 9 of the design). */
 typedef enum { DATA_MIGRATE, DATA_KEEP, DATA_RESTORE } PlanData;
@@ -15,24 +25,24 @@ typedef enum { DATA_MIGRATE, DATA_KEEP, DATA_RESTORE } PlanData;
 typedef struct Plan {
     PlanKind kind;
     char *app;
-    char *from;            /* installed version; NULL */
-    char *from_digest;     /* tree digest of it; NULL */
-    char *to;              /* target version (= from for restart, backup, restore); NULL: uninstall */
-    char *to_sha256;       /* archive digest; NULL where nothing is fetched */
-    char *to_tree;         /* tree digest where the target is on disk already; NULL */
+    char *from;                /* installed version; NULL */
+    char *from_digest;         /* tree digest of it; NULL */
+    char *to;                  /* target version (= from for restart, backup, restore); NULL: uninstall */
+    char *to_sha256;           /* archive digest; NULL where nothing is fetched */
+    char *to_tree;             /* tree digest where the target is on disk already; NULL */
     char *url, *signature_url; /* resolved; NULL where nothing is fetched */
-    char *manifest_sha256; /* of the manifest that the plan was made with */
-    gint64 download_bytes; /* 0: unknown or none */
-    gint64 cached_bytes;   /* of it already here */
+    char *manifest_sha256;     /* of the manifest that the plan was made with */
+    gint64 download_bytes;     /* 0: unknown or none */
+    gint64 cached_bytes;       /* of it already here */
     PlanData data;
-    char *backup;          /* id of the backup to restore; NULL */
-    char *loss;            /* what going back loses, for people; NULL: nothing */
-    GPtrArray *migrations; /* char *: versions whose migrations run, in order */
-    GPtrArray *objections; /* Objection */
-    GPtrArray *overrides;  /* char *: recorded overrides, "--force: ..." */
+    char *backup;             /* id of the backup to restore; NULL */
+    char *loss;               /* what going back loses, for people; NULL: nothing */
+    GPtrArray *migrations;    /* char *: versions whose migrations run, in order */
+    GPtrArray *objections;    /* Objection */
+    GPtrArray *overrides;     /* char *: recorded overrides, "--force: ..." */
     gint64 fence_expected_ms; /* from earlier jobs; 0: unknown */
-    gboolean purge;        /* uninstall: data too */
-    gint64 attempt;        /* 1.. */
+    gboolean purge;           /* uninstall: data too */
+    gint64 attempt;           /* 1.. */
 } Plan;
 
 Plan *plan_new(PlanKind kind, const char *app);
@@ -41,8 +51,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Plan, plan_free)
 
 const char *plan_kind_name(PlanKind kind); /* "install", "update" ... */
 
-Node *plan_to_node(const Plan *plan);      /* the caller frees */
+Node *plan_to_node(const Plan *plan); /* the caller frees */
 Plan *plan_from_node(const Node *node, GError **error);
 
-/* SHA-256 over what the plan will do (not attempt, costs or objections): what `update --plan DIGEST` names. The caller frees. */
+/* SHA-256 over what the plan will do (not attempt, costs or objections): what `update --plan DIGEST` names. The caller
+ * frees. */
 char *plan_digest(const Plan *plan);

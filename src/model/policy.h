@@ -13,20 +13,21 @@ typedef struct Objection {
     const char *override; /* "--force", "--to", or NULL: cannot be overridden */
 } Objection;
 void objection_free(Objection *objection);
-void objection_add(GPtrArray *objections, int code, const char *override, const char *hint, const char *format, ...) G_GNUC_PRINTF(5, 6);
+void objection_add(GPtrArray *objections, int code, const char *override, const char *hint, const char *format, ...)
+    G_GNUC_PRINTF(5, 6);
 
 typedef struct PolicyFacts {
-    const char *installed;          /* version, or NULL */
-    const char *floor;              /* highest version that ever ran healthy here: a downgrade below it is refused */
-    const char *pin;                /* version or range to stay in, or NULL */
-    const GPtrArray *skipped;       /* char *: versions that the operator skips */
-    const GPtrArray *rejected;      /* KeyPair: sha256 or version -> reason: releases that failed here */
+    const char *installed;     /* version, or NULL */
+    const char *floor;         /* highest version that ever ran healthy here: a downgrade below it is refused */
+    const char *pin;           /* version or range to stay in, or NULL */
+    const GPtrArray *skipped;  /* char *: versions that the operator skips */
+    const GPtrArray *rejected; /* KeyPair: sha256 or version -> reason: releases that failed here */
     gint64 now_s;
 } PolicyFacts;
 
 typedef struct PolicyChoice {
-    const Release *release;         /* borrowed; NULL: nothing suits */
-    gboolean up_to_date;            /* the installed one is what policy would choose */
+    const Release *release; /* borrowed; NULL: nothing suits */
+    gboolean up_to_date;    /* the installed one is what policy would choose */
 } PolicyChoice;
 
 /*
@@ -40,4 +41,5 @@ typedef struct PolicyChoice {
 /* Chooses: `to` NULL: newest release of the channel that is allowed (older than min_age, not withdrawn, rejected,
  * skipped, outside the pin); falls back to the newest allowed one below the channel's if that is newer than the
  * installed one. `to` given: exactly it, with objections for all that speaks against it. */
-void policy_choose(const ReleaseIndex *index, const AppConfig *config, const PolicyFacts *facts, const char *to, PolicyChoice *choice, GPtrArray *objections);
+void policy_choose(const ReleaseIndex *index, const AppConfig *config, const PolicyFacts *facts, const char *to,
+                   PolicyChoice *choice, GPtrArray *objections);

@@ -9,12 +9,15 @@
 
 #define VERSION_MAX 64
 
-gboolean version_is_valid(const char *text);      /* allowed characters and length, no leading "." or "-", and not ending in ".partial" or ".pending": safe as a file name */
-gboolean version_is_ordered(const char *text);    /* also has the numeric form that can be compared */
+gboolean version_is_valid(const char *text); /* allowed characters and length, no leading "." or "-", and not ending in
+                                                ".partial" or ".pending": safe as a file name */
+gboolean version_is_ordered(const char *text); /* also has the numeric form that can be compared */
 gboolean version_is_prerelease(const char *text);
-int version_compare(const char *a, const char *b); /* <0, 0, >0; both valid; of any length of digits; forms without order compare bytewise after those with one */
+int version_compare(const char *a, const char *b); /* <0, 0, >0; both valid; of any length of digits; forms without
+                                                      order compare bytewise after those with one */
 
-/* A range: comparisons joined by "," or space, all must hold: ">=2.0.0 <3", "=1.4", "1.4" (equal), ">1,!=1.5". Only "=" and
+/* A range: comparisons joined by "," or space, all must hold: ">=2.0.0 <3", "=1.4", "1.4" (equal), ">1,!=1.5". Only "="
+ * and
  * "!=" hold for versions without order. Pre-releases count by their order alone: 3.0.0-rc.1 is "<3". */
 gboolean version_range_is_valid(const char *range);
 gboolean version_matches(const char *version, const char *range);
