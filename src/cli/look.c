@@ -35,7 +35,8 @@ static int look_at_all(Call *call, LookAt look, ShowOne show, GError **error)
             continue;
         }
         node_append(call->answer, node);
-        worst = MAX(worst, show(call, node));
+        int code = show(call, node);
+        worst = MAX(worst, code);
     }
     return worst;
 }
