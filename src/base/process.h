@@ -4,7 +4,9 @@
  *
  * Every program gets a process group of its own, a clean environment (only what `environment` says plus PATH, LANG,
  * HOME, USER), /dev/null as standard input, no descriptor but those named, and a time limit after which the whole
- * group is ended and, being a child subreaper, all that it left behind. No shell, unless the publisher wrote a line.
+ * group is ended. A supervisor process of ours, the reaper of the program's orphans, then ends all that was left behind,
+ * also when the program ends by itself or we are killed; SIGTERM to it ends the run at once. No shell, unless the
+ * publisher wrote a line.
  */
 #pragma once
 
@@ -31,7 +33,7 @@ typedef struct ProcessSpec {
     gboolean no_network;            /* an empty network namespace where the kernel lets us; else see `isolated` */
     gboolean read_only;             /* Landlock: may write only below write_paths, /dev and a private temporary folder */
     const char *const *write_paths; /* NULL-terminated */
-    /* In a mount namespace of its own, `stage_parent` holds just the directory `stage_from`, under the name `stage_as`:
+    /* In a mount namespace of its own, `stage_parent` holds just the directory `stage_from` (a path), under the name `stage_as`:
      * a release is built at the path that it will have. All three or none; else see `isolated`. */
     const char *stage_parent, *stage_from, *stage_as;
 } ProcessSpec;
@@ -68,7 +70,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ProcessInfo, process_info_free)
  * environment we may not read are left out. */
 GPtrArray *process_find_by_environment(const char *name_and_value);
 
-/* All processes that hold one of these regular files open (by device and inode; missing paths are ignored). */
+/* All processes that hold one of these regular files open (by device and inode; missing paths are ignored),
+ * but not ourselves. */
 GPtrArray *process_find_by_open_file(const char *const *paths);
 
 /* Start time of a pid, 0 if there is none (zombies count as none). */
