@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The layout "releases", inside: a directory per version, and one symbolic link.
+ *
+ * releases/V.partial is being built, releases/V.pending is sealed, releases/V may be live; `current` points to the live
+ * one and `current.back`, made before the fence, to the one that would be live again.
+ */
+#pragma once
+
+#include "parts/layout/layout.h"
+
+extern const LayoutDriver layout_releases;
+
+#define RELEASES_CURRENT "current"
+#define RELEASES_BACK "current.back"
+
+/* The directory of releases, below a root that the app's user cannot redirect; -1 on failure. */
+int releases_open(const Place *place, GError **error);
+
+/* FAULT_MANIFEST if the version cannot be a directory's name. */
+gboolean releases_name_check(const char *version, GError **error);
+
+/* furnish.c */
+gboolean releases_furnish(const PartContext *context, const Manifest *manifest, const char *version, GError **error);
+
+/* seal.c */
+gboolean releases_seal(const PartContext *context, const char *version, char **tree_digest, GError **error);
+gboolean releases_verify(const Place *place, const char *version, const char *tree_digest, GError **error);
+/* TRUE if `name` below `releases` is sealed; a fault names the first entry that is not. */
+gboolean releases_is_sealed(int releases, const char *name, GError **error);
