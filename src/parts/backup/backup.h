@@ -2,6 +2,7 @@
 /*
  * Backups. Two things with two names: a *dump* is durable, verified, taken while the app serves, and never restored by
  * itself after writes; a *copy* is the instant image of the data inside the fence, and going back to it is a rename.
+ * Faults are FAULT_BACKUP, FAULT_STATE, FAULT_SPACE or FAULT_SYSTEM and begin with "data 'NAME': ".
  */
 #pragma once
 
@@ -15,29 +16,38 @@ typedef struct BackupDriver {
     char *(*sessions)(const PartContext *context, const DataSet *set);
     /* Bytes that a copy of it takes at most; *shared TRUE where the file system shares blocks. */
     gboolean (*size)(const PartContext *context, const DataSet *set, guint64 *bytes, gboolean *shared, GError **error);
-    /* What the data look like: a short text that changes when schema or migration state changes. The caller frees. */
+    /* What the data look like: a short text that changes when schema or migration state changes; "absent" where there
+     * are none. sqlite adds the first row of set->fingerprint, a query, if there is one. The caller frees. */
     char *(*fingerprint)(const PartContext *context, const DataSet *set, GError **error);
 
-    /* Dump into `directory` (an existing directory of root's alone): a file or tree named after set->name, synced. */
+    /* Dump into `directory` (an existing directory of root's alone): a file or tree named
+     * after set->name, and its digest in set->name.sha256 ("absent" if there were no data); synced. */
     gboolean (*dump)(const PartContext *context, const DataSet *set, const char *directory, GError **error);
-    /* Reads a dump in full, restoring it into a scratch place where that is what proves it. */
+    /* Reads a dump in full, against its digest, and restoring it into a scratch place where that is what proves it. */
     gboolean (*verify)(const PartContext *context, const DataSet *set, const char *directory, GError **error);
 
-    /* The copy, when nobody can write: beside the data, below place->wayback/JOB on the same file system. Facts say where and what it was. */
+    /* The copy, when nobody can write: below place->wayback/JOB if that is the data's file system, else in a directory
+     * of ours beside the data. The fact "copy.NAME" says where and what it was. */
     gboolean (*copy)(const PartContext *context, const DataSet *set, GError **error);
-    /* TRUE if the data are no longer what copy saw (or may not be). */
+    /* TRUE if the data are no longer what copy saw (or may not be). FALSE if there is no copy, or it went back. */
     gboolean (*changed)(const PartContext *context, const DataSet *set);
-    /* Back to the copy by rename, in one go; what is replaced stays below wayback/JOB/failed. Idempotent, copes with a
-     * crash at any point of itself, needs no new room. */
+    /* Back to the copy by rename, in one go; what is replaced stays in failed/ beside the copy. Idempotent, copes with a
+     * crash at any point of itself, needs no new room. (command: by the publisher's restore line, which may be run again
+     * and finds its {file} unchanged then.) */
     gboolean (*put_back)(const PartContext *context, const DataSet *set, GError **error);
     /* Puts a dump in place of the data: prepared beside them, switched by rename, the replaced kept. Only after copy. */
     gboolean (*restore)(const PartContext *context, const DataSet *set, const char *directory, GError **error);
     /* Makes what was written durable (checkpoint, sync). */
     gboolean (*sync)(const PartContext *context, const DataSet *set, GError **error);
+    /* Removes what copy, put_back and restore of this job left. Only settle asks for it. Idempotent. */
+    gboolean (*forget)(const PartContext *context, const DataSet *set, GError **error);
 } BackupDriver;
 
 extern const BackupDriver *const backup_drivers[];
-const BackupDriver *backup_find(const DataSet *set, GError **error); /* FAULT_MANIFEST, with the nearest known name */
+/* The driver of a set whose keys suit it. FAULT_MANIFEST, with the nearest known name. */
+const BackupDriver *backup_find(const DataSet *set, GError **error);
 
-/* The inner program that the sqlite driver runs as the app's user: argv {"dump", SRC, DST} ... Returns an exit status. */
+/* The inner program that the sqlite driver runs as the app's user: `liftlock inner sqlite OP ...` comes here with argv
+ * from OP on: {"dump", SRC, DST}, {"check", FD}, {"fingerprint", FILE[, SQL]}, {"checkpoint", FILE}. The driver starts it
+ * as /proc/self/exe. Returns an exit status: 0 done, 1 failed (why: last line of standard error), 2 wrong call, 3 busy. */
 int backup_sqlite_main(int argc, char **argv);
