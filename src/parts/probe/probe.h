@@ -9,11 +9,11 @@ typedef enum { ANSWER_OK, ANSWER_WILL_MIGRATE, ANSWER_REFUSE, ANSWER_FAIL } Prob
 
 typedef struct ProbeContext {
     PartContext part;
-    const char *directory;      /* of commands: the release's tree */
-    const char *version;        /* for {version} */
-    RemoteSession **session;    /* opened at the first need and kept; the caller closes. NULL: one child per question */
+    const char *directory;   /* of commands: the release's tree */
+    const char *version;     /* for {version} */
+    RemoteSession **session; /* opened at the first need and kept; the caller closes. NULL: one child per question */
     /* trial: */
-    gboolean isolated;          /* no network, data read-only */
+    gboolean isolated;                                /* no network, data read-only */
     const char *stage_parent, *stage_from, *stage_as; /* see process.h */
     /* How a unit is looked at (the engine hands in the service part's eyes): NULL where there are no units. */
     gboolean (*unit_active)(const char *unit, gboolean *active, guint64 *restarts, gpointer data, GError **error);
@@ -22,7 +22,8 @@ typedef struct ProbeContext {
 
 typedef struct ProbeResult {
     ProbeAnswer answer;
-    char *text;    /* what was answered: the pointed value, the output's first line, "HTTP 200"; at most 200 characters, printable */
+    char *text;    /* what was answered: the pointed value, the output's first line, "HTTP 200"; at most 200 characters,
+                      printable */
     char *problem; /* why it is not OK: "HTTP 503, not 2xx"; NULL if OK */
     gint64 duration_ms;
 } ProbeResult;
@@ -42,5 +43,6 @@ gboolean probe_ask(const ProbeContext *context, const Check *check, ProbeResult 
 /* Asks with the check's own retries. */
 gboolean probe_ask_patiently(const ProbeContext *context, const Check *check, ProbeResult *result, GError **error);
 
-/* Version that the running process says it is: the answer's text of an identity check, trimmed, without an optional "v". NULL on failure. */
+/* Version that the running process says it is: the answer's text of an identity check, trimmed, without an optional
+ * "v". NULL on failure. */
 char *probe_identity(const ProbeContext *context, const Check *check, GError **error);
