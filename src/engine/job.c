@@ -4,6 +4,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "base/process.h"
+#include "engine/status_file.h"
 #include "parts/service/service.h"
 
 #include <errno.h>
@@ -150,6 +151,7 @@ static void log_progress(guint64 done, guint64 total, gpointer data)
     node_set_int(fields, "done", (gint64)done);
     node_set_int(fields, "total", (gint64)total);
     job_log_write(job->log, "progress", fields, FALSE);
+    status_file_write(job, NULL, "progress", done, total, NULL);
 }
 
 static void contexts_fill(Job *job)

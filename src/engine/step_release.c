@@ -110,7 +110,6 @@ static gboolean build_line(Job *job, const char *line, GError **error)
 {
     g_autofree char *path = NULL, *shown_as = NULL;
     job->layout->staged(job->place, job->plan->to, &path, &shown_as);
-    g_autofree char *from = g_path_get_basename(path);
     g_autofree char *as = g_path_get_basename(shown_as);
     g_autoptr(GString) output = g_string_new(NULL);
     const int keep[] = {job->lock_fd};
@@ -127,7 +126,7 @@ static gboolean build_line(Job *job, const char *line, GError **error)
         .on_line = job->part.on_line,
         .on_line_data = job->part.on_line_data,
         .stage_parent = job->place->releases,
-        .stage_from = from,
+        .stage_from = path,
         .stage_as = as,
     };
     ProcessOutcome outcome;
@@ -196,13 +195,12 @@ static gboolean ask_staged(Job *job, const Check *check, ProbeResult *result, GE
 {
     g_autofree char *path = NULL, *shown_as = NULL;
     job->layout->staged(job->place, job->plan->to, &path, &shown_as);
-    g_autofree char *from = g_path_get_basename(path);
     g_autofree char *as = g_path_get_basename(shown_as);
     ProbeContext context = job_probe_context(job, job->plan->to);
     context.directory = shown_as;
     context.isolated = TRUE;
     context.stage_parent = job->place->releases;
-    context.stage_from = from;
+    context.stage_from = path;
     context.stage_as = as;
     return probe_ask_patiently(&context, check, result, error);
 }

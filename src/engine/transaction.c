@@ -7,6 +7,7 @@
 #include "engine/notices.h"
 #include "engine/quiet.h"
 #include "engine/room.h"
+#include "engine/status_file.h"
 #include "engine/steps.h"
 
 #include <string.h>
@@ -52,6 +53,7 @@ static void log_step(Job *job, const Step *step, const char *mark, gint64 durati
     if (fault)
         node_set_text(fields, "text", fault->message);
     job_log_write(job->log, "step", fields, (step->flags & STEP_COMMITS) != 0);
+    status_file_write(job, step->name, mark, 0, 0, NULL);
 }
 
 /* The verdict is written before anybody is told of it. A journal that cannot take it leaves the job open, and recovery
@@ -68,6 +70,7 @@ static Verdict conclude(Job *job, Verdict verdict, const Step *failed, const GEr
     node_set_text(fields, "code", cause ? fault_row(fault_code_of(cause))->name : NULL);
     node_set_text(fields, "text", cause ? cause->message : NULL);
     job_log_write(job->log, "verdict", fields, TRUE);
+    status_file_write(job, step, NULL, 0, 0, verdict_name(verdict));
     notices_send(job, verdict_name(verdict), cause);
     return verdict;
 }
@@ -226,7 +229,9 @@ static Verdict run_after_commit(Job *job, guint first)
                 "%s runs and serves; see 'liftlock logs %s', then repair it or go back with 'liftlock rollback %s'",
                 job->plan->to, job->plan->app, job->plan->app);
         Verdict verdict = conclude(job, job->return_wanted ? VERDICT_FAILED : VERDICT_NEEDS_HELP, step, cause);
-        close_job(job);
+        /* Until users are let in again the job is not at its end: recovery goes on with it. */
+        if (strcmp(step->name, "observe") == 0)
+            close_job(job);
         return verdict;
     }
     close_job(job);
