@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The copy of data that are files. */
 #include "parts/backup/copy.h"
-#include "base/clock.h"
 #include "base/fault.h"
 #include "base/fs.h"
+#include "parts/backup/look.h"
 #include "parts/backup/swap.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MAX_FILES = 4 };
@@ -175,73 +173,6 @@ static gboolean sync_way(int root, const char *way, GError **error)
     return top >= 0 && fs_sync_dir(top, error) && fs_sync_dir(root, error);
 }
 
-/* --- what data look like --- */
-
-typedef struct Look {
-    GChecksum *sum;
-    struct timespec latest; /* change in it */
-} Look;
-
-static gboolean look_at(int parent, const char *name, const char *path, const struct stat *st, gpointer data,
-                        GError **error)
-{
-    Look *look = data;
-    g_autofree char *line = g_strdup_printf("%s\n%o %ju %jd %jd.%09ld %jd.%09ld\n", path, st->st_mode,
-                                            (uintmax_t)st->st_ino, (intmax_t)st->st_size, (intmax_t)st->st_mtim.tv_sec,
-                                            st->st_mtim.tv_nsec, (intmax_t)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
-    g_checksum_update(look->sum, (const guchar *)line, (gssize)strlen(line));
-    if (st->st_ctim.tv_sec > look->latest.tv_sec ||
-        (st->st_ctim.tv_sec == look->latest.tv_sec && st->st_ctim.tv_nsec > look->latest.tv_nsec))
-        look->latest = st->st_ctim;
-    return TRUE;
-}
-
-/* What a file or tree looks like: names, inodes, sizes and times of all entries, never content. "-": absent, which an
- * empty journal counts as. *latest (may be NULL) gets the last change. NULL on failure. */
-static char *see(int live, const char *name, gboolean empty_is_absent, struct timespec *latest, GError **error)
-{
-    struct stat st;
-    if (fstatat(live, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-        if (errno == ENOENT)
-            return g_strdup("-");
-        fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", name);
-        return NULL;
-    }
-    if (empty_is_absent && S_ISREG(st.st_mode) && st.st_size == 0)
-        return g_strdup("-");
-    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-    Look look = {.sum = sum};
-    look_at(live, name, "", &st, &look, NULL);
-    if (S_ISDIR(st.st_mode) && !fs_walk(live, name, look_at, &look, error))
-        return NULL;
-    if (latest)
-        *latest = look.latest;
-    return g_strdup(g_checksum_get_string(sum));
-}
-
-/* A change within the same tick of the kernel's clock would leave no trace in the times: let the tick pass. */
-static void pass_tick(const struct timespec *latest)
-{
-    struct timespec now;
-    for (guint n = 0; n < 50; n++) {
-        clock_gettime(CLOCK_REALTIME_COARSE, &now);
-        if (now.tv_sec > latest->tv_sec || (now.tv_sec == latest->tv_sec && now.tv_nsec > latest->tv_nsec))
-            return;
-        g_usleep(1000);
-    }
-}
-
-gboolean copy_shares_blocks(int dirfd)
-{
-    static const char block[4096];
-    fs_fd int from = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    fs_fd int to = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    gboolean shared = FALSE;
-    if (from < 0 || to < 0 || pwrite(from, block, sizeof block, 0) != (gssize)sizeof block)
-        return FALSE;
-    return fs_copy_content(from, to, &shared, NULL) && shared;
-}
-
 /* --- making it --- */
 
 static gboolean refuse_mount(int live, const char *name, const DataSet *set, GError **error)
@@ -275,7 +206,7 @@ static gboolean copy_one(const DataSet *set, const char *name, const CopyFile *f
 {
     struct timespec latest = {0};
     struct stat st;
-    *seen = live < 0 ? g_strdup("-") : see(live, name, *file->suffix != '\0', &latest, error);
+    *seen = live < 0 ? g_strdup("-") : look_see(live, name, *file->suffix != '\0', &latest, error);
     if (!*seen)
         return FALSE;
     if (!file->copied || g_str_equal(*seen, "-"))
@@ -285,12 +216,12 @@ static gboolean copy_one(const DataSet *set, const char *name, const CopyFile *f
     if (fstatat(to, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return fault_errno(error, FAULT_SYSTEM, errno, "cannot read the copy of '%s'", name);
     *inode = st.st_ino;
-    g_autofree char *again = see(live, name, *file->suffix != '\0', NULL, error);
+    g_autofree char *again = look_see(live, name, *file->suffix != '\0', NULL, error);
     if (!again)
         return FALSE;
     if (!g_str_equal(again, *seen))
         return refuse_changed(set, error);
-    pass_tick(&latest);
+    look_pass_tick(&latest);
     return TRUE;
 }
 
@@ -412,7 +343,7 @@ static gboolean looks_different(const CopyKind *kind, const Opened *opened)
     for (guint i = 0; i < kind->n_files; i++) {
         const CopyFile *file = &kind->files[i];
         g_autofree char *name = g_strconcat(opened->name, file->suffix, NULL);
-        g_autofree char *now = see(opened->live, name, *file->suffix != '\0', NULL, NULL);
+        g_autofree char *now = look_see(opened->live, name, *file->suffix != '\0', NULL, NULL);
         if (file->copied && g_strcmp0(now, opened->copy.seen[i]) != 0)
             return TRUE;
     }

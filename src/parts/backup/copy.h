@@ -34,7 +34,5 @@ gboolean copy_forget(const PartContext *context, const DataSet *set, GError **er
 
 /* Opens the directory that holds the data; *name gets their name in it. -1 with *error unset if there is none. */
 int copy_open_live(const Place *place, const DataSet *set, char **name, GError **error);
-/* Whether blocks can be shared between files in this directory. */
-gboolean copy_shares_blocks(int dirfd);
 
 char *copy_fact(const DataSet *set); /* the fact's key; the caller frees */

@@ -5,6 +5,7 @@
 #include "parts/backup/copy.h"
 #include "parts/backup/drivers.h"
 #include "parts/backup/dump.h"
+#include "parts/backup/look.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,7 +80,7 @@ static gboolean size(const PartContext *context, const DataSet *set, guint64 *by
     if (st.st_mode != 0 && !fs_usage(live, name, &usage, error))
         return FALSE;
     *bytes = usage.bytes;
-    *shared = live >= 0 && copy_shares_blocks(live);
+    *shared = live >= 0 && look_shares_blocks(live);
     return TRUE;
 }
 

@@ -6,6 +6,7 @@
 #include "parts/backup/copy.h"
 #include "parts/backup/drivers.h"
 #include "parts/backup/dump.h"
+#include "parts/backup/look.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -126,7 +127,7 @@ static gboolean size(const PartContext *context, const DataSet *set, guint64 *by
         if (files[i].copied && fstatat(live, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
             *bytes += (guint64)st.st_size;
     }
-    *shared = live >= 0 && copy_shares_blocks(live);
+    *shared = live >= 0 && look_shares_blocks(live);
     return TRUE;
 }
 
