@@ -45,7 +45,7 @@ gboolean manager_is_user(const Place *place)
  * until more arrives. Pings are sent until one is answered: from then on both are in step. */
 static gboolean fall_into_step(GDBusConnection *connection, GError **error)
 {
-    for (int limit_ms = 5;; limit_ms *= 2) {
+    for (int limit_ms = 1;; limit_ms *= 2) {
         g_autoptr(GError) why = NULL;
         g_autoptr(GVariant) answer =
             g_dbus_connection_call_sync(connection, NULL, "/", "org.freedesktop.DBus.Peer", "Ping", NULL, NULL,
