@@ -26,6 +26,8 @@ typedef struct Answer {
     gint64 content_length; /* -1: not said */
     char *content_range;
     gboolean compressed;
+    gboolean huge;     /* a length over 63 bits, which libcurl passes over */
+    gboolean complete; /* the empty line came */
     guint64 header_bytes;
 } Answer;
 
@@ -196,7 +198,15 @@ static void take_header(Transfer *transfer, const char *name, const char *value)
         answer->content_range = g_strdup(value);
     } else if (g_ascii_strcasecmp(name, "content-encoding") == 0) {
         answer->compressed = *value && g_ascii_strcasecmp(value, "identity") != 0;
+    } else if (g_ascii_strcasecmp(name, "content-length") == 0) {
+        answer->huge |= strspn(value, "0123456789") > strlen("999999999999999999");
     }
+}
+
+static void begin_window(Transfer *transfer)
+{
+    transfer->window_start_ms = now_ms();
+    transfer->window_received = transfer->received;
 }
 
 static size_t on_header(char *bytes, size_t one, size_t size, void *data)
@@ -216,6 +226,10 @@ static size_t on_header(char *bytes, size_t one, size_t size, void *data)
         g_clear_pointer(&transfer->response->etag, g_free);
         g_clear_pointer(&transfer->response->last_modified, g_free);
         return size;
+    }
+    if (line[0] == '\r' || line[0] == '\n') {
+        transfer->answer.complete = TRUE;
+        begin_window(transfer); /* what the head brought shall not hide that no body comes */
     }
     char *colon = strchr(line, ':');
     if (colon) {
@@ -281,6 +295,8 @@ static gboolean begin_body(Transfer *transfer)
     transfer->response->resumed = status == 206;
     transfer->position = status == 206 ? transfer->resume_from : 0;
     gboolean has_body = !g_str_equal(transfer->request->method, "HEAD");
+    if (has_body && transfer->answer.huge)
+        return too_much(transfer);
     if (has_body && length > 0 && (guint64)length > transfer->limit_bytes - transfer->position)
         return too_much(transfer);
     if (to_file && ftruncate(transfer->request->output_fd, (off_t)transfer->position) < 0)
@@ -344,13 +360,11 @@ static int on_progress(void *data, curl_off_t total, curl_off_t done, curl_off_t
     const HttpRequest *request = transfer->request;
     if (request->progress)
         request->progress(transfer->position, whole_size(transfer), request->progress_data);
-    gint64 now = now_ms();
-    if (!transfer->connected || now - transfer->window_start_ms < transfer->stall_ms)
+    if (!transfer->connected || now_ms() - transfer->window_start_ms < transfer->stall_ms)
         return 0;
     guint64 got = transfer->received - transfer->window_received;
     if (got >= (guint64)transfer->stall_ms * STALL_BYTES_PER_MS) {
-        transfer->window_start_ms = now;
-        transfer->window_received = transfer->received;
+        begin_window(transfer);
         return 0;
     }
     g_autofree char *duration = seconds(transfer->stall_ms);
@@ -364,8 +378,7 @@ static int on_connected(void *data, char *remote_ip, char *local_ip, int remote_
 {
     Transfer *transfer = data;
     transfer->connected = TRUE;
-    transfer->window_start_ms = now_ms();
-    transfer->window_received = transfer->received;
+    begin_window(transfer);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -397,7 +410,7 @@ static gboolean fail_certificate(Transfer *transfer, CURLcode code, const char *
     if (code == CURLE_SSL_CACERT_BADFILE)
         return fault_set(&transfer->error, FAULT_CONFIG,
                          "cannot reach %s: the authorities' certificates cannot be read", transfer->host);
-    if (code == CURLE_PEER_FAILED_VERIFICATION && result == 0)
+    if (code == CURLE_PEER_FAILED_VERIFICATION && strstr(detail, "subject name"))
         return unreachable(transfer, "its certificate is for another host");
     g_autofree char *shown = shown_text(*detail ? detail : curl_easy_strerror(code));
     return unreachable(transfer, shown);
@@ -429,8 +442,10 @@ static gboolean fail_broken(Transfer *transfer)
         return unreachable(transfer, "the connection broke off");
     if (transfer->answer.header_bytes == 0)
         return refuse(transfer, FAULT_NETWORK, "the server closed without an answer");
-    if (!transfer->body_begun)
+    if (!transfer->answer.complete)
         return refuse(transfer, FAULT_NETWORK, "the transfer broke off in the headers");
+    if (!begin_body(transfer))
+        return FALSE;
     if (transfer->answer.content_length < 0)
         return refuse(transfer, FAULT_NETWORK, "the transfer broke off after %" G_GUINT64_FORMAT " bytes",
                       transfer->position);
@@ -587,7 +602,9 @@ static gboolean exchange(Transfer *transfer, const char *url, char **redirect)
     struct curl_slist *headers = build_headers(transfer);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     CURLcode code = curl_easy_perform(curl);
-    if (code == CURLE_OK)
+    if (code == CURLE_OK && !transfer->answer.complete) /* libcurl takes half a head for a whole one */
+        fail_broken(transfer);
+    else if (code == CURLE_OK)
         begin_body(transfer); /* there may have been none */
     else if (!transfer->error && !transfer->enough)
         fail(transfer, code, detail);
