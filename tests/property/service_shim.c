@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls the service part from a shell: service_shim APP VERB UNIT [MORE]. Prints one line of what it saw; exits 1 with
- * the fault's text on standard error. tests/scenario/systemd-parts.sh drives it inside a real systemd. */
+ * the fault's text on standard error. tests/scenario/60-systemd-parts.sh drives it inside a real systemd. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

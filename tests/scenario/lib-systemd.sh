@@ -63,7 +63,7 @@ done
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
     mkdir -p "/sys/fs/cgroup/$group/top" && echo $$ >"/sys/fs/cgroup/$group/top/cgroup.procs" || exit 1
 fi
-exec systemd-nspawn -q --boot --register=no --keep-unit --private-network --console=pipe --machine=liftlock-test \
+exec systemd-nspawn -q --boot --register=no --keep-unit --private-network --console=pipe --machine="$group" \
     --resolv-conf=off --timezone=off "$@"
 END
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Services by shell line, on real processes; and what all drivers share. Units of systemd:
- * tests/scenario/systemd-parts.sh. */
+ * tests/scenario/60-systemd-parts.sh. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>

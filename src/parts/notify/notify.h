@@ -21,6 +21,6 @@ extern const NotifyDriver *const notify_drivers[];
 /* Fills in {app} {version} {from} {error} {host} {verdict} {job}; other braces stay. The caller frees. */
 char *notify_expand(const char *template_text, const NotifyFacts *facts);
 
-/* Sends one, if config->on asks for this verdict; tries again as often as it says where that may help. The webhook's address
- * never shows up in the error, but for its host. */
+/* Sends one, if config->on asks for this verdict; tries again as often as it says where that may help. The webhook's
+ * address never shows up in the error, but for its host. */
 gboolean notify_send(const PartContext *context, const NotifyConfig *config, const NotifyFacts *facts, GError **error);
