@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "engine/lock.h"
+#include "engine/rebuild.h"
 #include "engine/status.h"
 
 static Planner *open_at_rest(Call *call, const char *app, GError **error)
@@ -150,8 +151,29 @@ static GPtrArray *apps_to_recover(Call *call, GError **error)
     return g_steal_pointer(&apps);
 }
 
+/* A journal that cannot be read is made anew first: without it nobody knows of open jobs. */
+static gboolean repair_journal(Call *call, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_autoptr(Journal) journal = journal_open(call->host, FALSE, &local);
+    if (journal)
+        return TRUE;
+    if (!g_error_matches(local, FAULT, FAULT_STATE)) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+    }
+    g_autofree char *kept = NULL;
+    if (!journal_rebuild(call->host, &kept, error))
+        return FALSE;
+    call_say(call, "the records were damaged and are rebuilt from the jobs' logs; the damaged file is kept as %s",
+             kept);
+    return TRUE;
+}
+
 int verb_recover(Call *call, GError **error)
 {
+    if (!repair_journal(call, error))
+        return -1;
     if (call_app(call))
         return recover_one(call, call_app(call), error);
     g_autoptr(GPtrArray) apps = apps_to_recover(call, error);
@@ -160,7 +182,7 @@ int verb_recover(Call *call, GError **error)
         g_autoptr(GError) local = NULL;
         int code = recover_one(call, g_ptr_array_index(apps, i), &local);
         if (code < 0) {
-            fprintf(stderr, "liftlock: %s\n", local->message);
+            call_complain(local);
             code = 5;
         }
         worst = MAX(worst, code);

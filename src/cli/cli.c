@@ -115,13 +115,20 @@ static gboolean rights_check(const Call *call, int argc, char **argv, GError **e
     return fault_hint(error, "sudo liftlock %s", line);
 }
 
-static void report(const Call *call, const GError *error)
+void call_complain(const GError *error)
 {
     g_autofree char *text = fault_text(error);
     g_autofree char *hint = fault_hint_of(error);
     fprintf(stderr, "liftlock: %s\n", text);
     if (hint)
         fprintf(stderr, "  %s\n", hint);
+}
+
+static void report(const Call *call, const GError *error)
+{
+    g_autofree char *text = fault_text(error);
+    g_autofree char *hint = fault_hint_of(error);
+    call_complain(error);
     if (!call->options.json)
         return;
     Node *fault = node_new_map();

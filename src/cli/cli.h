@@ -47,6 +47,8 @@ int cli_main(int argc, char **argv);
 
 /* First argument, or NULL. */
 const char *call_app(const Call *call);
+/* A fault on standard error, with its hint. */
+void call_complain(const GError *error);
 void call_say(const Call *call, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* Asks on the terminal; with --yes TRUE at once. Without a terminal FAULT_USAGE with the hint to say --yes. */

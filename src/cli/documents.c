@@ -32,7 +32,7 @@ static int config_check(Call *call, const char *app, GError **error)
             g_propagate_error(error, g_steal_pointer(&local));
             return -1;
         }
-        fprintf(stderr, "liftlock: %s\n", local->message);
+        call_complain(local);
         code = 2;
     }
     if (code == 0)

@@ -30,7 +30,7 @@ static int look_at_all(Call *call, LookAt look, ShowOne show, GError **error)
             return -1;
         }
         if (!node) { /* one app that cannot be looked at must not hide the others */
-            fprintf(stderr, "liftlock: %s\n", local->message);
+            call_complain(local);
             worst = MAX(worst, fault_row(fault_code_of(local))->exit_code);
             continue;
         }

@@ -31,7 +31,7 @@ static int for_apps(Call *call, PerApp each, GError **error)
             return -1;
         }
         if (code < 0) {
-            fprintf(stderr, "liftlock: %s\n", local->message);
+            call_complain(local);
             code = fault_row(fault_code_of(local))->exit_code;
         }
         worst = MAX(worst, code);

@@ -90,8 +90,7 @@ static gboolean index_verify(Catalog *catalog, const SourceBytes *index, const S
     return TRUE;
 }
 
-static gboolean index_is_new_enough(Catalog *catalog, Journal *journal, const char *name, gint64 number,
-                                    GError **error)
+static gboolean index_is_new_enough(Catalog *catalog, Journal *journal, const char *name, gint64 number, GError **error)
 {
     if (!journal)
         return TRUE;
@@ -206,7 +205,7 @@ static guint64 archive_limit(const Catalog *catalog, const ArchiveWanted *wanted
 }
 
 int catalog_archive(Catalog *catalog, const ArchiveWanted *wanted, RemoteProgress progress, gpointer data,
-                     char **sha256, GError **error)
+                    char **sha256, GError **error)
 {
     if (!wanted->sha256 && catalog->config->trust.level != TRUST_NONE) {
         fault_set(error, FAULT_VERIFY, "%s %s: the index gives no digest for it", catalog->config->name,
@@ -331,7 +330,7 @@ static int manifest_inside(Catalog *catalog, const Release *release, RemoteProgr
 }
 
 Manifest *catalog_manifest(Catalog *catalog, const Release *release, RemoteProgress progress, gpointer data,
-                            char **records, char **digest, GError **error)
+                           char **records, char **digest, GError **error)
 {
     g_autofree char *name = NULL;
     gboolean beside = release->manifest && release->manifest_sha256;

@@ -35,7 +35,7 @@ typedef struct ArchiveWanted {
     gint64 size_bytes;                         /* 0: unknown */
 } ArchiveWanted;
 int catalog_archive(Catalog *catalog, const ArchiveWanted *wanted, RemoteProgress progress, gpointer data,
-                     char **sha256, GError **error);
+                    char **sha256, GError **error);
 
 /* How much of it is in the cache already, verified or not; bytes. */
 guint64 catalog_cached(const Place *place, const ArchiveWanted *wanted);
@@ -43,7 +43,7 @@ guint64 catalog_cached(const Place *place, const ArchiveWanted *wanted);
 /* The manifest of a release: the one beside the archive where the index pins it, else out of the archive. *records is
  * the parsed document for the job, *digest that of the manifest's bytes. */
 Manifest *catalog_manifest(Catalog *catalog, const Release *release, RemoteProgress progress, gpointer data,
-                            char **records, char **digest, GError **error);
+                           char **records, char **digest, GError **error);
 
 /* A manifest from bytes of an unpacked or published file, parsed in the child. */
 Manifest *manifest_from_fd(int fd, const char *name, char **records, GError **error);

@@ -93,6 +93,10 @@ gboolean job_fact_set(Job *job, const char *key, const char *value, GError **err
     if (g_strcmp0(job_fact(job, key), value) == 0)
         return TRUE;
     g_hash_table_insert(job->fact_table, g_strdup(key), g_strdup(value));
+    Node *fields = node_new_map();
+    node_set_text(fields, "key", key);
+    node_set_text(fields, "value", value);
+    job_log_write(job->log, "fact", fields, FALSE);
     /* Rule 2: on the way back a note that cannot be written (a full disk) stops nothing. */
     return journal_fact_set(job->journal, job->id, key, value, job->going_back ? NULL : error) || job->going_back;
 }
@@ -188,10 +192,18 @@ static gboolean class_goes_back(int class_)
     return class_ == DATA_STATE || class_ == DATA_CONFIG; /* append only grows, a cache can be lost */
 }
 
+/* The publisher's question about the shape of the data, where the set has none of its own. */
+static void fingerprint_from_schema(DataSet *set, const Manifest *manifest)
+{
+    if (!set->fingerprint && g_strcmp0(set->driver, "sqlite") == 0)
+        set->fingerprint = g_strdup(manifest->schema.fingerprint.sql);
+}
+
 static void sets_add_manifest(Job *job, const Manifest *manifest)
 {
     for (guint i = 0; i < manifest->data->len; i++) {
         DataSet *set = g_ptr_array_index(manifest->data, i);
+        fingerprint_from_schema(set, manifest);
         if (class_goes_back(set->class_) && !(set->path && sets_have(job->sets, set->path)))
             g_ptr_array_add(job->sets, set);
     }

@@ -2,8 +2,8 @@
 /* A job: one execution of a plan, with all that its steps need. Rebuilt after a crash from plan and journal alone. */
 #pragma once
 
-#include "engine/joblog.h"
 #include "engine/catalog.h"
+#include "engine/joblog.h"
 #include "parts/layout/layout.h"
 #include "parts/probe/probe.h"
 

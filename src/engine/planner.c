@@ -165,7 +165,7 @@ static gboolean plan_manifest(Planner *planner, Plan *plan, const Release *relea
     g_free(planner->manifest_records);
     planner->manifest_records = NULL;
     planner->manifest = catalog_manifest(planner->catalog, release, planner->progress, planner->progress_data,
-                                          &planner->manifest_records, &digest, error);
+                                         &planner->manifest_records, &digest, error);
     if (!planner->manifest)
         return FALSE;
     plan->manifest_sha256 = g_steal_pointer(&digest);

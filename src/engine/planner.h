@@ -20,7 +20,7 @@ typedef struct Planner {
     Manifest *installed;   /* its manifest; NULL */
     ReleaseRecord *record; /* its record; NULL */
     AppRecord *app;        /* NULL before the first install */
-    Catalog *catalog;    /* after planner_check or planner_update */
+    Catalog *catalog;      /* after planner_check or planner_update */
     Manifest *manifest;    /* of the target */
     char *manifest_records;
     RemoteProgress progress; /* for a download that planning needs; may be NULL */

@@ -3,6 +3,7 @@
 
 #include "base/fault.h"
 #include "base/fs.h"
+#include "parts/backup/backup.h"
 #include "parts/service/service.h"
 
 #include <errno.h>
@@ -63,6 +64,14 @@ static gboolean backups_prune(Job *job, GError **error)
 /* Data that a failed job left beside its way back are kept until a later job was observed healthy: now. */
 static gboolean wayback_prune(Job *job, GError **error)
 {
+    if (!job->layout->prepare_revert(&job->part, NULL, error))
+        return FALSE;
+    for (guint i = 0; i < job->sets->len; i++) {
+        const DataSet *set = g_ptr_array_index(job->sets, i);
+        const BackupDriver *driver = backup_find(set, error);
+        if (!driver || (driver->forget && !driver->forget(&job->part, set, error)))
+            return FALSE;
+    }
     fs_fd int fd = open(job->place->wayback, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     g_autoptr(GDir) dir = fd < 0 ? NULL : g_dir_open(job->place->wayback, 0, NULL);
     const char *name;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RUN/APP.json: what a job is doing, for whoever watches (a panel, a maintenance page). Replaced as a whole, so that any
- * reader sees all or nothing; gone after a reboot, like the job itself. */
+/* RUN/APP.json: what a job is doing, for whoever watches (a panel, a maintenance page). Replaced as a whole, so that
+ * any reader sees all or nothing; gone after a reboot, like the job itself. */
 #pragma once
 
 #include "engine/job.h"

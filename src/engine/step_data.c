@@ -55,6 +55,12 @@ gboolean dump_act(Job *job, GError **error)
         .made_s = clock_now_s(),
         .size_bytes = (gint64)usage.bytes,
     };
+    Node *fields = node_new_map();
+    node_set_text(fields, "version", record.version);
+    node_set_text(fields, "schema", record.manifest_version);
+    node_set_text(fields, "reason", record.reason);
+    node_set_int(fields, "size", record.size_bytes);
+    job_log_write(job->log, "backup", fields, FALSE);
     return journal_backup_put(job->journal, &record, error);
 }
 

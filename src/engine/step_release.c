@@ -174,6 +174,11 @@ gboolean seal_act(Job *job, GError **error)
         .manifest = records,
         .sealed_s = clock_now_s(),
     };
+    Node *fields = node_new_map();
+    node_set_text(fields, "version", record.version);
+    node_set_text(fields, "sha256", record.sha256);
+    node_set_text(fields, "tree", record.tree);
+    job_log_write(job->log, "sealed", fields, FALSE);
     return journal_release_put(job->journal, job->plan->app, &record, error);
 }
 

@@ -150,7 +150,12 @@ static void reject_if_to_blame(Job *job, const Step *step, const GError *cause)
     g_autofree char *text = fault_text(cause);
     g_autofree char *reason = g_strdup_printf("%s: %s", step->name, text);
     g_autoptr(GError) local = NULL;
+    Node *fields = node_new_map();
     const char *sha256 = job->plan->to_sha256 ? job->plan->to_sha256 : job_fact(job, "archive.sha256");
+    node_set_text(fields, "version", job->plan->to);
+    node_set_text(fields, "sha256", sha256);
+    node_set_text(fields, "text", reason);
+    job_log_write(job->log, "rejected", fields, FALSE);
     if (!journal_reject(job->journal, job->plan->app, sha256, job->plan->to, reason, &local))
         job_say(job, "%s", local->message);
 }

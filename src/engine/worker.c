@@ -67,7 +67,7 @@ static gboolean directory_fill(int job_fd, const JobOrder *order, GError **error
     return executables_copy(job_fd, error);
 }
 
-static gboolean log_begin(const char *directory, const JobOrder *order, GError **error)
+static gboolean log_begin(const char *directory, Journal *journal, const JobOrder *order, GError **error)
 {
     g_autoptr(JobLog) log = job_log_open(directory, error);
     if (!log)
@@ -76,6 +76,8 @@ static gboolean log_begin(const char *directory, const JobOrder *order, GError *
     node_set(fields, "plan", plan_to_node(order->plan));
     node_set_text(fields, "requested_by", order->requested_by);
     node_set_text(fields, "liftlock", LIFTLOCK_VERSION);
+    g_autoptr(AppRecord) app = journal_app(journal, order->plan->app, NULL);
+    node_set_int(fields, "index_seen", app ? app->index_seen : 0);
     job_log_write(log, "plan", fields, TRUE);
     return TRUE;
 }
@@ -95,7 +97,7 @@ char *job_create(const HostPlace *host, const Place *place, Journal *journal, co
         return NULL;
     fs_fd int fd = fs_open_dir(directory, error);
     fs_fd int jobs = fd < 0 ? -1 : fs_open_dir(place->jobs, error);
-    if (jobs < 0 || !directory_fill(fd, order, error) || !log_begin(directory, order, error) ||
+    if (jobs < 0 || !directory_fill(fd, order, error) || !log_begin(directory, journal, order, error) ||
         !fs_sync_dir(fd, error) || !fs_sync_dir(jobs, error) ||
         !journal_job_begin(journal, id, order->plan, order->requested_by, error)) {
         fs_remove_tree(jobs, id, NULL);
