@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void claim_free(Claim *claim)
@@ -45,10 +46,18 @@ gboolean claim_set(const Place *place, ClaimKind kind, const char *name, const c
     fs_fd int fd = fs_open_dir(directory, error);
     if (fd < 0)
         return FALSE;
-    if (fs_exists(fd, name))
-        return TRUE;
+    /* The name alone is the claim. It is written in place: a temporary file beside it, left by a crash, would be a
+     * claim that nobody lifts. */
+    fs_fd int file = fs_open_beneath(fd, name, O_WRONLY | O_CREAT, 0644, error);
+    if (file < 0)
+        return FALSE;
+    struct stat st;
     g_autofree char *json = claim_json(reason, clock_now_s(), until_s);
-    return fs_write_atomic(fd, name, json, strlen(json), 0644, error);
+    if (fstat(file, &st) == 0 && st.st_size == 0 && write(file, json, strlen(json)) < 0)
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot write %s/%s", directory, name);
+    if (fsync(file) != 0)
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot sync %s/%s", directory, name);
+    return fs_sync_dir(fd, error);
 }
 
 gboolean claim_lift(const Place *place, ClaimKind kind, const char *name, GError **error)

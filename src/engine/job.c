@@ -372,8 +372,3 @@ const Service *service_named(const Manifest *manifest, const char *name)
     }
     return NULL;
 }
-
-const char *service_unit(const Service *service)
-{
-    return service->unit ? service->unit : service->name;
-}

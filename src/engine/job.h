@@ -53,8 +53,6 @@ void job_say(Job *job, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* The service of a manifest's list that has this name, or NULL. */
 const Service *service_named(const Manifest *manifest, const char *name);
 
-/* What a service is called where units are meant: its unit, else its name. Borrowed. */
-const char *service_unit(const Service *service);
 
 /* Loading what both jobs and verbs need. */
 HostConfig *engine_host_config(const HostPlace *host, GError **error);

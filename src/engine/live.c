@@ -61,8 +61,8 @@ gboolean live_stop_new(Job *job, GError **error)
 
 static gboolean start_service(Job *job, const Service *service, GError **error)
 {
-    return pass_set(job->place, service_unit(service), error) &&
-           service_find(service)->start(&job->service, service, error);
+    g_autofree char *pass = service_pass_name(service);
+    return pass_set(job->place, pass, error) && service_find(service)->start(&job->service, service, error);
 }
 
 gboolean live_start_recorded(Job *job, GError **error)
