@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a job stands on: its log, the lock, claims, the step table. */
+#include "base/fault.h"
+#include "engine/claims.h"
+#include "engine/joblog.h"
+#include "engine/lock.h"
+#include "engine/steps.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+typedef struct Fixture {
+    char *root;
+    HostPlace *host;
+    Place *place;
+} Fixture;
+
+static void set_up(Fixture *f, gconstpointer data)
+{
+    f->root = g_dir_make_tmp("job-XXXXXX", NULL);
+    f->host = host_place_new(f->root);
+    f->place = place_new(f->host, "wiki", NULL);
+}
+
+static void tear_down(Fixture *f, gconstpointer data)
+{
+    place_free(f->place);
+    host_place_free(f->host);
+    g_autofree char *line = g_strdup_printf("rm -rf '%s'", f->root);
+    g_assert_cmpint(system(line), ==, 0);
+    g_free(f->root);
+}
+
+static void write_lines(const char *directory, guint n)
+{
+    g_autoptr(JobLog) log = job_log_open(directory, NULL);
+    for (guint i = 0; i < n; i++)
+        job_log_text(log, "note", "hello\nworld");
+}
+
+static void a_log_goes_on_where_it_ended(Fixture *f, gconstpointer data)
+{
+    write_lines(f->root, 2);
+    write_lines(f->root, 1);
+    guint64 offset = 0;
+    g_autoptr(GPtrArray) lines = job_log_read(f->root, &offset, NULL);
+    g_assert_cmpuint(lines->len, ==, 3);
+    g_assert_cmpint(node_get_int(g_ptr_array_index(lines, 2), "seq", 0), ==, 3);
+    g_autoptr(GPtrArray) more = job_log_read(f->root, &offset, NULL);
+    g_assert_cmpuint(more->len, ==, 0);
+}
+
+static void a_torn_line_is_dropped_and_written_over(Fixture *f, gconstpointer data)
+{
+    write_lines(f->root, 2);
+    g_autofree char *path = g_build_filename(f->root, "log", NULL);
+    int fd = open(path, O_WRONLY | O_APPEND);
+    g_assert_cmpint(write(fd, "{\"seq\":3,\"at", 12), ==, 12);
+    close(fd);
+    write_lines(f->root, 1);
+    guint64 offset = 0;
+    g_autoptr(GPtrArray) lines = job_log_read(f->root, &offset, NULL);
+    g_assert_cmpuint(lines->len, ==, 3);
+}
+
+static void an_edited_line_ends_what_is_believed(Fixture *f, gconstpointer data)
+{
+    write_lines(f->root, 3);
+    g_autofree char *path = g_build_filename(f->root, "log", NULL);
+    g_autofree char *bytes = NULL;
+    gsize size;
+    g_assert_true(g_file_get_contents(path, &bytes, &size, NULL));
+    char *second = strchr(bytes, '\n') + 1;
+    *strstr(second, "hello") = 'H';
+    g_assert_true(g_file_set_contents(path, bytes, (gssize)size, NULL));
+    guint64 offset = 0;
+    g_autoptr(GPtrArray) lines = job_log_read(f->root, &offset, NULL);
+    g_assert_cmpuint(lines->len, ==, 1);
+}
+
+static void a_second_taker_is_told_who_holds_the_lock(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    int fd = lock_take(f->place, "j1", "update to 2.0.0", "ann", &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(lock_take(f->place, "j2", "restart", "bob", &error), ==, -1);
+    g_assert_error(error, FAULT, FAULT_BUSY);
+    g_autofree char *pattern =
+        g_strdup_printf("wiki: update to 2.0.0 is at work since *:*:* (job j1, process %d, started by ann)\n"
+                        "watch it with 'liftlock logs wiki -f'",
+                        getpid());
+    g_assert_true(g_pattern_match_simple(pattern, error->message));
+    g_autoptr(LockHolder) holder = lock_holder(f->place);
+    g_assert_true(holder->alive);
+    g_assert_cmpstr(holder->job, ==, "j1");
+    close(fd);
+    g_assert_null(lock_holder(f->place));
+}
+
+static void a_child_keeps_the_lock_of_a_dead_holder(Fixture *f, gconstpointer data)
+{
+    int tell[2];
+    g_assert_cmpint(pipe(tell), ==, 0);
+    pid_t holder = fork();
+    if (holder == 0) {
+        g_autoptr(Place) place = place_new(f->host, "wiki", NULL);
+        if (lock_take(place, "j1", "update", "ann", NULL) < 0)
+            _exit(1);
+        pid_t child = fork(); /* inherits the descriptor, lives on */
+        if (child == 0)
+            for (;;)
+                pause();
+        _exit(write(tell[1], &child, sizeof child) == sizeof child ? 0 : 1);
+    }
+    pid_t child;
+    g_assert_cmpint(read(tell[0], &child, sizeof child), ==, sizeof child);
+    waitpid(holder, NULL, 0);
+    g_autoptr(LockHolder) left = lock_holder(f->place);
+    g_assert_nonnull(left);
+    g_assert_false(left->alive);
+    kill(child, SIGKILL);
+    for (int i = 0; i < 200 && lock_holder(f->place); i++)
+        g_usleep(10000);
+    g_assert_null(lock_holder(f->place));
+}
+
+static void the_fence_stands_while_any_claim_does(Fixture *f, gconstpointer data)
+{
+    g_autofree char *shared = g_build_filename(f->place->root, "shared", NULL);
+    g_autofree char *file = g_build_filename(shared, "maintenance", NULL);
+    g_assert_cmpint(g_mkdir_with_parents(shared, 0755), ==, 0);
+    g_assert_true(claim_set(f->place, CLAIM_FENCE, "operator", "moving house", 0, NULL));
+    g_assert_true(claim_set(f->place, CLAIM_FENCE, "job-1", "updating", 0, NULL));
+    g_assert_true(claim_set(f->place, CLAIM_FENCE, "job-1", "updating", 0, NULL)); /* again is good */
+    g_assert_true(fence_file_update(f->place, "shared/maintenance", NULL));
+    g_assert_true(g_file_test(file, G_FILE_TEST_EXISTS));
+    g_assert_true(claim_lift(f->place, CLAIM_FENCE, "job-1", NULL));
+    g_assert_true(fence_file_update(f->place, "shared/maintenance", NULL));
+    g_assert_true(g_file_test(file, G_FILE_TEST_EXISTS)); /* the operator's stands */
+    g_autoptr(GPtrArray) standing = claims(f->place, CLAIM_FENCE);
+    g_assert_cmpuint(standing->len, ==, 1);
+    g_assert_cmpstr(((Claim *)g_ptr_array_index(standing, 0))->reason, ==, "moving house");
+    g_assert_true(claim_lift(f->place, CLAIM_FENCE, "operator", NULL));
+    g_assert_true(claim_lift(f->place, CLAIM_FENCE, "operator", NULL)); /* absent is good */
+    g_assert_true(fence_file_update(f->place, "shared/maintenance", NULL));
+    g_assert_false(g_file_test(file, G_FILE_TEST_EXISTS));
+}
+
+static void a_planted_maintenance_link_is_replaced_not_followed(Fixture *f, gconstpointer data)
+{
+    g_autofree char *shared = g_build_filename(f->place->root, "shared", NULL);
+    g_autofree char *file = g_build_filename(shared, "maintenance", NULL);
+    g_autofree char *victim = g_build_filename(f->root, "victim", NULL);
+    g_assert_cmpint(g_mkdir_with_parents(shared, 0755), ==, 0);
+    g_assert_true(g_file_set_contents(victim, "mine", -1, NULL));
+    g_assert_cmpint(symlink(victim, file), ==, 0);
+    g_assert_true(claim_set(f->place, CLAIM_FENCE, "job-1", "updating", 0, NULL));
+    g_assert_true(fence_file_update(f->place, "shared/maintenance", NULL));
+    g_autofree char *content = NULL;
+    g_assert_true(g_file_get_contents(victim, &content, NULL, NULL));
+    g_assert_cmpstr(content, ==, "mine");
+    g_assert_false(g_file_test(file, G_FILE_TEST_IS_SYMLINK));
+}
+
+static void the_table_says_what_each_kind_of_plan_does(Fixture *f, gconstpointer data)
+{
+    static const char *const expected[PLAN_N_KINDS] = {
+        [PLAN_INSTALL] = "fetch stage seal trial ready fence stop activate start probe commit open observe settle",
+        [PLAN_UPDATE] =
+            "fetch stage seal trial dump ready fence stop copy migrate activate start probe commit open observe settle",
+        [PLAN_ROLLBACK] = "dump ready fence stop copy migrate activate start probe commit open observe settle",
+        [PLAN_RETURN] = "ready fence stop copy migrate activate start probe commit open observe settle",
+        [PLAN_RESTORE] = "dump ready fence stop copy migrate start probe commit open settle",
+        [PLAN_RESTART] = "ready fence stop start probe commit open settle",
+        [PLAN_BACKUP] = "dump settle",
+        [PLAN_UNINSTALL] = "ready fence stop activate commit open settle",
+    };
+    for (int kind = 0; kind < PLAN_N_KINDS; kind++) {
+        g_autoptr(GString) names = g_string_new(NULL);
+        for (guint i = 0; i < n_steps; i++)
+            if (step_is_in(&steps[i], (PlanKind)kind))
+                g_string_append_printf(names, "%s%s", names->len ? " " : "", steps[i].name);
+        g_assert_cmpstr(names->str, ==, expected[kind]);
+    }
+}
+
+static void what_changes_before_commit_has_an_undo(Fixture *f, gconstpointer data)
+{
+    /* fetch and dump are kept on purpose, seal and trial change nothing that stage's undo does not drop, migrate is
+     * undone by copy, probe only looks */
+    static const char *const without[] = {"fetch", "seal", "trial", "dump", "migrate", "probe", "commit", NULL};
+    for (guint i = 0; i <= step_index(step_find("commit")); i++)
+        g_assert_true((steps[i].undo != NULL) != g_strv_contains(without, steps[i].name));
+    for (guint i = step_index(step_find("commit")) + 1; i < n_steps; i++)
+        g_assert_null(steps[i].undo);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*run)(Fixture *f, gconstpointer data);
+    } tests[] = {
+        {"/job log/it goes on where it ended", a_log_goes_on_where_it_ended},
+        {"/job log/a torn line is dropped and written over", a_torn_line_is_dropped_and_written_over},
+        {"/job log/an edited line ends what is believed", an_edited_line_ends_what_is_believed},
+        {"/lock/a second taker is told who holds it", a_second_taker_is_told_who_holds_the_lock},
+        {"/lock/a child keeps the lock of a dead holder", a_child_keeps_the_lock_of_a_dead_holder},
+        {"/claims/the fence stands while any claim does", the_fence_stands_while_any_claim_does},
+        {"/claims/a planted maintenance link is replaced, not followed",
+         a_planted_maintenance_link_is_replaced_not_followed},
+        {"/steps/the table says what each kind of plan does", the_table_says_what_each_kind_of_plan_does},
+        {"/steps/what changes before commit has an undo", what_changes_before_commit_has_an_undo},
+    };
+    g_test_init(&argc, &argv, NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(tests); i++)
+        g_test_add(tests[i].name, Fixture, NULL, set_up, tests[i].run, tear_down);
+    return g_test_run();
+}
