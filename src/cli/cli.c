@@ -48,7 +48,7 @@ const Verb verbs[] = {
      NULL},
     {"config", "check|show [APP]", "check configuration, or show it with where each value comes from", verb_config, "",
      0, 1, 2, NULL},
-    {"release", "http TREE", "publish a folder as a release for any web server", verb_release,
+    {"release", "http [TREE]", "publish a folder as a release for any web server", verb_release,
      "out key channel changelog severity withdraw reason unsigned passphrase-file", 0, 1, 2,
      "Writes archive, checksum, signature and index below --out DIR.\n'release http --out DIR --withdraw VERSION' "
      "marks a published one as withdrawn."},

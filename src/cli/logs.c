@@ -21,9 +21,17 @@ static void show_line(Call *call, const Node *line)
     const char *type = node_get_text(line, "type", "");
     const char *at = node_get_text(line, "at", "");
     const char *text = node_get_text(line, "text", NULL);
-    if (strcmp(type, "progress") == 0 || (strcmp(type, "output") == 0 && !call->options.all))
+    const Node *plan = node_get(line, "plan");
+    gboolean detail = strcmp(type, "output") == 0 || strcmp(type, "fact") == 0;
+    if (strcmp(type, "progress") == 0 || (detail && !call->options.all))
         return;
-    if (strcmp(type, "step") == 0)
+    if (plan) {
+        const char *from = node_get_text(plan, "from", NULL), *to = node_get_text(plan, "to", NULL);
+        call_say(call, "%s  %-9s %s %s%s%s", at, type, node_get_text(plan, "kind", ""), from ? from : "",
+                 from && to ? " → " : "", to ? to : "");
+    } else if (strcmp(type, "fact") == 0)
+        call_say(call, "%s  %-9s %s %s", at, type, node_get_text(line, "key", ""), node_get_text(line, "value", ""));
+    else if (strcmp(type, "step") == 0)
         call_say(call, "%s  %-9s %s%s%s", at, node_get_text(line, "step", ""), node_get_text(line, "mark", ""),
                  text ? ": " : "", text ? text : "");
     else if (strcmp(type, "verdict") == 0)

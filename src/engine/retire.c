@@ -151,6 +151,8 @@ gboolean retire_app(Job *job, GError **error)
         if (!service_find(service)->retire(&job->service, service, error))
             return FALSE;
     }
+    if (!job->layout->prepare_revert(&job->part, NULL, error))
+        return FALSE;
     static const char *const program[] = {"releases", "system", ".liftlock"};
     static const char *const data[] = {"shared", "logs"};
     for (guint i = 0; i < G_N_ELEMENTS(program); i++)

@@ -136,7 +136,7 @@ static gboolean build_line(Job *job, const char *line, GError **error)
         return TRUE;
     g_autofree char *how = process_describe(&outcome);
     fault_set(error, FAULT_BUILD, "build of %s %s: '%s': %s", job->plan->app, job->plan->to, line, how);
-    return fault_hint(error, "'liftlock logs %s --job %s' shows its output", job->plan->app, job->id);
+    return fault_hint(error, "'liftlock logs %s --job %s --all' shows its output", job->plan->app, job->id);
 }
 
 gboolean stage_act(Job *job, GError **error)
