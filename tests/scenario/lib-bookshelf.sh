@@ -76,7 +76,7 @@ shows() {
 
 json() {
     if /usr/bin/python3 -m json.tool "$out" >/dev/null 2>"$work/.json" &&
-        /usr/bin/python3 -c "import json, sys; j = json.load(open(sys.argv[1])); assert $2, j" "$out" 2>"$work/.json"; then
+        /usr/bin/python3 -c "import json, sys; j = json.load(open(sys.argv[1])); assert ($2), j" "$out" 2>"$work/.json"; then
         verdict "$1" 0
     else
         verdict "$1" 1
