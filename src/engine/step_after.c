@@ -49,7 +49,8 @@ gboolean open_act(Job *job, GError **error)
         return FALSE;
     /* What runs is proven; a worker that does not come up is for observe to judge. */
     g_autoptr(GError) late = NULL;
-    gboolean good = live_start_new(job, STARTS_AFTER_COMMIT, &late);
+    gboolean good = live_start_new(job, STARTS_BEFORE_COMMIT, &late) && /* a reboot since then took them away */
+                    live_start_new(job, STARTS_AFTER_COMMIT, &late);
     if (!good)
         job_say(job, "%s", late->message);
     return passes_clear(job->place, error) && job_fact_set(job, "open.problem", good ? "" : late->message, error);

@@ -122,6 +122,7 @@ static gboolean go_back(Job *job, const Step *begun, GError **error)
     job->going_back = TRUE;
     job->part.no_new_facts = job->service.no_new_facts = TRUE;
     room_release(job);
+    g_clear_pointer(&job->session, remote_session_close); /* its child is of the past, too */
     if (!quiet_job(job->place, job->id, error))
         return FALSE;
     for (guint i = step_index(begun) + 1; i > 0; i--) {
