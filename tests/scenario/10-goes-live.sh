@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # An app is installed, serves, and goes to its next release with its data. Rows B02 B08 S12 S13 of systems.md:
 # a status that is observed, not remembered; data kept and migrated; the version is the running process's own word.
-. "$(dirname "$0")/lib.sh"
-. "$tree/tests/scenario/lib-bookshelf.sh"
+# shellcheck source=tests/scenario/lib-bookshelf.sh
+. "$(dirname "$0")/lib-bookshelf.sh"
 
 note "without a word on trust nothing is installed"
 tree_make 1.0.0 1.0.0

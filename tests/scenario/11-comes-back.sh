@@ -3,8 +3,8 @@
 # limit: 150
 # Releases that are broken in every way that matters, one after the other: each is refused or undone by itself, says
 # why in these words, is remembered, and stands in nobody's way.
-. "$(dirname "$0")/lib.sh"
-. "$tree/tests/scenario/lib-bookshelf.sh"
+# shellcheck source=tests/scenario/lib-bookshelf.sh
+. "$(dirname "$0")/lib-bookshelf.sh"
 before='[{"title": "Emma / Jane Austen"}]'
 
 broken() { # broken VERSION WHY: a release to be spoilt

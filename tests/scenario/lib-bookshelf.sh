@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: Apache-2.0
-# Words for scenarios about the bookshelf, on a host of its own below $host. Comes after lib.sh.
+# Words for scenarios about the bookshelf, on a host of its own below $host. Brings lib.sh with it.
 #
 #   tree_make VERSION MOULD   a release made like examples/bookshelf/MOULD, but called VERSION, in $work/tree-VERSION
 #   tree_edit VERSION FILE SED...   changes a file of it            manifest_add VERSION LINE   adds to its manifest
@@ -9,7 +9,8 @@
 #   add_book TITLE            books        about        live        what the app and its host answer
 #   shows VERSION BOOKS       the app runs as VERSION, observed in three ways, and has exactly these books
 #   json WORDS PYTHON         asserts about the JSON that the last command wrote to $out; the document is called j
-# shellcheck disable=SC2154 # $tree, $work, $out and $err come from lib.sh
+# shellcheck source=tests/scenario/lib.sh
+. "$(dirname "$0")/lib.sh"
 host=$work/host
 source=$work/source
 port=$(free_port)
