@@ -59,68 +59,35 @@ void journal_close(Journal *journal)
     g_free(journal);
 }
 
-char *journal_column(sqlite3_stmt *row, int column)
-{
-    return g_strdup((const char *)sqlite3_column_text(row, column));
-}
-
 /* --- apps --- */
+
+static const RecordField app_fields[] = {
+    {'s', G_STRUCT_OFFSET(AppRecord, name)},    {'s', G_STRUCT_OFFSET(AppRecord, root)},
+    {'s', G_STRUCT_OFFSET(AppRecord, version)}, {'s', G_STRUCT_OFFSET(AppRecord, floor)},
+    {'s', G_STRUCT_OFFSET(AppRecord, pin)},     {'i', G_STRUCT_OFFSET(AppRecord, index_seen)},
+    {'s', G_STRUCT_OFFSET(AppRecord, offered)}, {'s', G_STRUCT_OFFSET(AppRecord, checked_at)}};
+static const RecordShape app_shape = {sizeof(AppRecord), app_fields, G_N_ELEMENTS(app_fields),
+                                      (GDestroyNotify)app_record_free};
 
 void app_record_free(AppRecord *record)
 {
-    if (!record)
-        return;
-    g_free(record->name);
-    g_free(record->root);
-    g_free(record->version);
-    g_free(record->floor);
-    g_free(record->pin);
-    g_free(record->offered);
-    g_free(record->checked_at);
-    g_free(record);
-}
-
-static gboolean app_row(sqlite3_stmt *row, gpointer data)
-{
-    AppRecord *record = g_new0(AppRecord, 1);
-    record->name = journal_column(row, 0);
-    record->root = journal_column(row, 1);
-    record->version = journal_column(row, 2);
-    record->floor = journal_column(row, 3);
-    record->pin = journal_column(row, 4);
-    record->index_seen = sqlite3_column_int64(row, 5);
-    record->offered = journal_column(row, 6);
-    record->checked_at = journal_column(row, 7);
-    g_ptr_array_add(data, record);
-    return TRUE;
+    record_free(&app_shape, record);
 }
 
 #define APP_COLUMNS "SELECT name, root, version, floor, pin, index_seen, offered, checked_at FROM app "
 
 GPtrArray *journal_apps(Journal *journal, GError **error)
 {
-    g_autoptr(GPtrArray) apps = g_ptr_array_new_with_free_func((GDestroyNotify)app_record_free);
-    if (!database_run(journal->database, error, app_row, apps, APP_COLUMNS "ORDER BY name", ""))
-        return NULL;
-    return g_steal_pointer(&apps);
-}
-
-/* The only element of a list of rows, or NULL; the list goes. */
-static gpointer take_first(GPtrArray *rows)
-{
-    gpointer first = rows->len > 0 ? g_ptr_array_steal_index(rows, 0) : NULL;
-    g_ptr_array_unref(rows);
-    return first;
+    RecordRows rows = record_rows(&app_shape);
+    gboolean good = database_run(journal->database, error, record_row, &rows, APP_COLUMNS "ORDER BY name", "");
+    return record_rows_end(&rows, good);
 }
 
 AppRecord *journal_app(Journal *journal, const char *app, GError **error)
 {
-    GPtrArray *apps = g_ptr_array_new_with_free_func((GDestroyNotify)app_record_free);
-    if (!database_run(journal->database, error, app_row, apps, APP_COLUMNS "WHERE name = ?", "s", app)) {
-        g_ptr_array_unref(apps);
-        return NULL;
-    }
-    return take_first(apps);
+    RecordRows rows = record_rows(&app_shape);
+    gboolean good = database_run(journal->database, error, record_row, &rows, APP_COLUMNS "WHERE name = ?", "s", app);
+    return record_rows_first(&rows, good);
 }
 
 gboolean journal_app_set(Journal *journal, const char *app, const char *column, const char *value, GError **error)
@@ -157,27 +124,17 @@ gboolean journal_app_forget(Journal *journal, const char *app, GError **error)
 
 /* --- releases --- */
 
+static const RecordField release_fields[] = {{'s', G_STRUCT_OFFSET(ReleaseRecord, version)},
+                                             {'s', G_STRUCT_OFFSET(ReleaseRecord, sha256)},
+                                             {'s', G_STRUCT_OFFSET(ReleaseRecord, tree)},
+                                             {'s', G_STRUCT_OFFSET(ReleaseRecord, manifest)},
+                                             {'i', G_STRUCT_OFFSET(ReleaseRecord, sealed_s)}};
+static const RecordShape release_shape = {sizeof(ReleaseRecord), release_fields, G_N_ELEMENTS(release_fields),
+                                          (GDestroyNotify)release_record_free};
+
 void release_record_free(ReleaseRecord *record)
 {
-    if (!record)
-        return;
-    g_free(record->version);
-    g_free(record->sha256);
-    g_free(record->tree);
-    g_free(record->manifest);
-    g_free(record);
-}
-
-static gboolean release_row(sqlite3_stmt *row, gpointer data)
-{
-    ReleaseRecord *record = g_new0(ReleaseRecord, 1);
-    record->version = journal_column(row, 0);
-    record->sha256 = journal_column(row, 1);
-    record->tree = journal_column(row, 2);
-    record->manifest = journal_column(row, 3);
-    record->sealed_s = sqlite3_column_int64(row, 4);
-    g_ptr_array_add(data, record);
-    return TRUE;
+    record_free(&release_shape, record);
 }
 
 #define RELEASE_COLUMNS "SELECT version, sha256, tree, manifest, sealed_s FROM release WHERE app = ? "
@@ -192,22 +149,18 @@ gboolean journal_release_put(Journal *journal, const char *app, const ReleaseRec
 
 ReleaseRecord *journal_release(Journal *journal, const char *app, const char *version, GError **error)
 {
-    GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)release_record_free);
-    if (!database_run(journal->database, error, release_row, rows, RELEASE_COLUMNS "AND version = ?", "ss", app,
-                      version)) {
-        g_ptr_array_unref(rows);
-        return NULL;
-    }
-    return take_first(rows);
+    RecordRows rows = record_rows(&release_shape);
+    gboolean good = database_run(journal->database, error, record_row, &rows, RELEASE_COLUMNS "AND version = ?", "ss",
+                                 app, version);
+    return record_rows_first(&rows, good);
 }
 
 GPtrArray *journal_releases(Journal *journal, const char *app, GError **error)
 {
-    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)release_record_free);
-    if (!database_run(journal->database, error, release_row, rows, RELEASE_COLUMNS "ORDER BY sealed_s DESC, rowid DESC",
-                      "s", app))
-        return NULL;
-    return g_steal_pointer(&rows);
+    RecordRows rows = record_rows(&release_shape);
+    gboolean good = database_run(journal->database, error, record_row, &rows,
+                                 RELEASE_COLUMNS "ORDER BY sealed_s DESC, rowid DESC", "s", app);
+    return record_rows_end(&rows, good);
 }
 
 gboolean journal_release_forget(Journal *journal, const char *app, const char *version, GError **error)
@@ -232,8 +185,8 @@ static gboolean rejected_row(sqlite3_stmt *row, gpointer data)
         if (sqlite3_column_type(row, column) == SQLITE_NULL)
             continue;
         KeyPair *pair = g_new0(KeyPair, 1);
-        pair->name = journal_column(row, column);
-        pair->value = journal_column(row, 2);
+        pair->name = g_strdup((const char *)sqlite3_column_text(row, column));
+        pair->value = g_strdup((const char *)sqlite3_column_text(row, 2));
         g_ptr_array_add(data, pair);
     }
     return TRUE;
@@ -298,7 +251,7 @@ gboolean journal_skip(Journal *journal, const char *app, const char *version, GE
 
 static gboolean text_row(sqlite3_stmt *row, gpointer data)
 {
-    g_ptr_array_add(data, journal_column(row, 0));
+    g_ptr_array_add(data, g_strdup((const char *)sqlite3_column_text(row, 0)));
     return TRUE;
 }
 
@@ -313,32 +266,20 @@ GPtrArray *journal_skipped(Journal *journal, const char *app, GError **error)
 
 /* --- backups --- */
 
+static const RecordField backup_fields[] = {{'s', G_STRUCT_OFFSET(BackupRecord, id)},
+                                            {'s', G_STRUCT_OFFSET(BackupRecord, app)},
+                                            {'s', G_STRUCT_OFFSET(BackupRecord, job)},
+                                            {'s', G_STRUCT_OFFSET(BackupRecord, version)},
+                                            {'s', G_STRUCT_OFFSET(BackupRecord, manifest_version)},
+                                            {'s', G_STRUCT_OFFSET(BackupRecord, reason)},
+                                            {'i', G_STRUCT_OFFSET(BackupRecord, made_s)},
+                                            {'i', G_STRUCT_OFFSET(BackupRecord, size_bytes)}};
+static const RecordShape backup_shape = {sizeof(BackupRecord), backup_fields, G_N_ELEMENTS(backup_fields),
+                                         (GDestroyNotify)backup_record_free};
+
 void backup_record_free(BackupRecord *record)
 {
-    if (!record)
-        return;
-    g_free(record->id);
-    g_free(record->app);
-    g_free(record->job);
-    g_free(record->version);
-    g_free(record->manifest_version);
-    g_free(record->reason);
-    g_free(record);
-}
-
-static gboolean backup_row(sqlite3_stmt *row, gpointer data)
-{
-    BackupRecord *record = g_new0(BackupRecord, 1);
-    record->id = journal_column(row, 0);
-    record->app = journal_column(row, 1);
-    record->job = journal_column(row, 2);
-    record->version = journal_column(row, 3);
-    record->manifest_version = journal_column(row, 4);
-    record->reason = journal_column(row, 5);
-    record->made_s = sqlite3_column_int64(row, 6);
-    record->size_bytes = sqlite3_column_int64(row, 7);
-    g_ptr_array_add(data, record);
-    return TRUE;
+    record_free(&backup_shape, record);
 }
 
 gboolean journal_backup_put(Journal *journal, const BackupRecord *record, GError **error)
@@ -352,13 +293,12 @@ gboolean journal_backup_put(Journal *journal, const BackupRecord *record, GError
 
 GPtrArray *journal_backups(Journal *journal, const char *app, GError **error)
 {
-    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)backup_record_free);
-    if (!database_run(journal->database, error, backup_row, rows,
-                      "SELECT id, app, job, version, schema, reason, made_s, size_bytes FROM backup WHERE app = ? "
-                      "ORDER BY rowid DESC",
-                      "s", app))
-        return NULL;
-    return g_steal_pointer(&rows);
+    RecordRows rows = record_rows(&backup_shape);
+    gboolean good = database_run(journal->database, error, record_row, &rows,
+                                 "SELECT id, app, job, version, schema, reason, made_s, size_bytes FROM backup WHERE "
+                                 "app = ? ORDER BY rowid DESC",
+                                 "s", app);
+    return record_rows_end(&rows, good);
 }
 
 gboolean journal_backup_forget(Journal *journal, const char *id, GError **error)

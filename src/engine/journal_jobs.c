@@ -5,25 +5,34 @@
 #include "base/clock.h"
 #include "base/fault.h"
 
+static const RecordField job_fields[] = {
+    {'i', G_STRUCT_OFFSET(JobRecord, sequence)},     {'s', G_STRUCT_OFFSET(JobRecord, id)},
+    {'s', G_STRUCT_OFFSET(JobRecord, app)},          {'s', G_STRUCT_OFFSET(JobRecord, kind)},
+    {'s', G_STRUCT_OFFSET(JobRecord, plan)},         {'s', G_STRUCT_OFFSET(JobRecord, from)},
+    {'s', G_STRUCT_OFFSET(JobRecord, to)},           {'s', G_STRUCT_OFFSET(JobRecord, verdict)},
+    {'s', G_STRUCT_OFFSET(JobRecord, code)},         {'s', G_STRUCT_OFFSET(JobRecord, error)},
+    {'s', G_STRUCT_OFFSET(JobRecord, hint)},         {'s', G_STRUCT_OFFSET(JobRecord, failed_step)},
+    {'s', G_STRUCT_OFFSET(JobRecord, requested_by)}, {'b', G_STRUCT_OFFSET(JobRecord, open)},
+    {'i', G_STRUCT_OFFSET(JobRecord, attempt)},      {'i', G_STRUCT_OFFSET(JobRecord, started_s)},
+    {'i', G_STRUCT_OFFSET(JobRecord, ended_s)}};
+static const RecordShape job_shape = {sizeof(JobRecord), job_fields, G_N_ELEMENTS(job_fields),
+                                      (GDestroyNotify)job_record_free};
+
 void job_record_free(JobRecord *record)
 {
-    if (!record)
-        return;
-    char *texts[] = {record->id,    record->app,  record->kind,        record->plan,
-                     record->from,  record->to,   record->verdict,     record->code,
-                     record->error, record->hint, record->failed_step, record->requested_by};
-    for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
-        g_free(texts[i]);
-    g_free(record);
+    record_free(&job_shape, record);
 }
+
+static const RecordField mark_fields[] = {{'s', G_STRUCT_OFFSET(MarkRecord, step)},
+                                          {'s', G_STRUCT_OFFSET(MarkRecord, mark)},
+                                          {'i', G_STRUCT_OFFSET(MarkRecord, at_s)},
+                                          {'i', G_STRUCT_OFFSET(MarkRecord, duration_ms)}};
+static const RecordShape mark_shape = {sizeof(MarkRecord), mark_fields, G_N_ELEMENTS(mark_fields),
+                                       (GDestroyNotify)mark_record_free};
 
 void mark_record_free(MarkRecord *record)
 {
-    if (!record)
-        return;
-    g_free(record->step);
-    g_free(record->mark);
-    g_free(record);
+    record_free(&mark_shape, record);
 }
 
 gboolean journal_job_begin(Journal *journal, const char *id, const Plan *plan, const char *requested_by, GError **error)
@@ -55,23 +64,6 @@ gboolean journal_job_close(Journal *journal, const char *id, GError **error)
     return database_run(journal->database, error, NULL, NULL, "UPDATE job SET open = 0 WHERE id = ?", "s", id);
 }
 
-static gboolean job_row(sqlite3_stmt *row, gpointer data)
-{
-    JobRecord *record = g_new0(JobRecord, 1);
-    record->sequence = sqlite3_column_int64(row, 0);
-    char **texts[] = {&record->id,    &record->app,  &record->kind,        &record->plan,
-                      &record->from,  &record->to,   &record->verdict,     &record->code,
-                      &record->error, &record->hint, &record->failed_step, &record->requested_by};
-    for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
-        *texts[i] = journal_column(row, (int)i + 1);
-    record->open = sqlite3_column_int(row, 13) != 0;
-    record->attempt = sqlite3_column_int64(row, 14);
-    record->started_s = sqlite3_column_int64(row, 15);
-    record->ended_s = sqlite3_column_int64(row, 16);
-    g_ptr_array_add(data, record);
-    return TRUE;
-}
-
 #define JOB_COLUMNS                                                                                                    \
     "SELECT sequence, id, app, kind, plan, version_from, version_to, verdict, code, error, hint, failed_step, "        \
     "requested_by, open,"                                                                                              \
@@ -79,11 +71,10 @@ static gboolean job_row(sqlite3_stmt *row, gpointer data)
 
 static JobRecord *job_one(Journal *journal, const char *condition, const char *value, GError **error)
 {
-    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)job_record_free);
+    RecordRows rows = record_rows(&job_shape);
     g_autofree char *sql = g_strconcat(JOB_COLUMNS, condition, NULL);
-    if (!database_run(journal->database, error, job_row, rows, sql, "s", value) || rows->len == 0)
-        return NULL;
-    return g_ptr_array_steal_index(rows, 0);
+    gboolean good = database_run(journal->database, error, record_row, &rows, sql, "s", value);
+    return record_rows_first(&rows, good);
 }
 
 JobRecord *journal_job(Journal *journal, const char *id, GError **error)
@@ -98,11 +89,11 @@ JobRecord *journal_job_open_of(Journal *journal, const char *app, GError **error
 
 GPtrArray *journal_jobs(Journal *journal, const char *app, gint64 limit, GError **error)
 {
-    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)job_record_free);
-    if (!database_run(journal->database, error, job_row, rows,
-                      JOB_COLUMNS "WHERE ?1 IS NULL OR app = ?1 ORDER BY sequence DESC LIMIT ?2", "si", app, limit))
-        return NULL;
-    return g_steal_pointer(&rows);
+    RecordRows rows = record_rows(&job_shape);
+    gboolean good =
+        database_run(journal->database, error, record_row, &rows,
+                     JOB_COLUMNS "WHERE ?1 IS NULL OR app = ?1 ORDER BY sequence DESC LIMIT ?2", "si", app, limit);
+    return record_rows_end(&rows, good);
 }
 
 gboolean journal_mark(Journal *journal, const char *job, const char *step, const char *mark, gint64 duration_ms,
@@ -113,24 +104,13 @@ gboolean journal_mark(Journal *journal, const char *job, const char *step, const
                         step, mark, clock_now_s(), duration_ms);
 }
 
-static gboolean mark_row(sqlite3_stmt *row, gpointer data)
-{
-    MarkRecord *record = g_new0(MarkRecord, 1);
-    record->step = journal_column(row, 0);
-    record->mark = journal_column(row, 1);
-    record->at_s = sqlite3_column_int64(row, 2);
-    record->duration_ms = sqlite3_column_int64(row, 3);
-    g_ptr_array_add(data, record);
-    return TRUE;
-}
-
 GPtrArray *journal_marks(Journal *journal, const char *job, GError **error)
 {
-    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)mark_record_free);
-    if (!database_run(journal->database, error, mark_row, rows,
-                      "SELECT step, mark, at_s, duration_ms FROM mark WHERE job = ? ORDER BY sequence", "s", job))
-        return NULL;
-    return g_steal_pointer(&rows);
+    RecordRows rows = record_rows(&mark_shape);
+    gboolean good =
+        database_run(journal->database, error, record_row, &rows,
+                     "SELECT step, mark, at_s, duration_ms FROM mark WHERE job = ? ORDER BY sequence", "s", job);
+    return record_rows_end(&rows, good);
 }
 
 gboolean journal_fact_set(Journal *journal, const char *job, const char *key, const char *value, GError **error)
@@ -141,7 +121,8 @@ gboolean journal_fact_set(Journal *journal, const char *job, const char *key, co
 
 static gboolean fact_row(sqlite3_stmt *row, gpointer data)
 {
-    g_hash_table_insert(data, journal_column(row, 0), journal_column(row, 1));
+    g_hash_table_insert(data, g_strdup((const char *)sqlite3_column_text(row, 0)),
+                        g_strdup((const char *)sqlite3_column_text(row, 1)));
     return TRUE;
 }
 
