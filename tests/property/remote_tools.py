@@ -69,5 +69,16 @@ def make_child_dir(path):
     return path
 
 
+def children_of(program):
+    found = []
+    for exe in pathlib.Path("/proc").glob("[0-9]*/exe"):
+        try:
+            if os.path.samefile(exe, program):
+                found.append(int(exe.parent.name))
+        except OSError:
+            pass
+    return found
+
+
 def fault(answer):
     return (answer.get("code"), answer.get("text"))

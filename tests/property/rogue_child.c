@@ -3,6 +3,7 @@
  * says. */
 #include "base/wire.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@ static void say(const char *records)
 
 static void crash(void)
 {
+    signal(SIGSEGV, SIG_DFL); /* a sanitizer may have taken it */
     kill(getpid(), SIGSEGV);
 }
 
@@ -53,6 +55,23 @@ static void blame_nobody(void)
     say("0 m - 0 0 - \n1 s s 0 0 0:0:answer fault\n1 s i 0 0 0:0:code -9223372036854775808\n");
 }
 
+/* Tells what it was born with: descriptors and environment. */
+static void tell_all(void)
+{
+    GString *text =
+        g_string_new("0 m - 0 0 - \n1 s s 0 0 0:0:answer fault\n1 s i 0 0 0:0:code 7\n1 s s 0 0 0:0:text fds");
+    for (int fd = 0; fd < 1000; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0)
+            g_string_append_printf(text, ",%d", fd);
+    }
+    g_string_append(text, ";env");
+    for (char **variable = environ; *variable; variable++)
+        g_string_append_printf(text, ",%.*s", (int)strcspn(*variable, "="), *variable);
+    g_string_append_printf(text, ";group,%d\n", getpgrp() == getpid());
+    say(text->str);
+    g_string_free(text, TRUE);
+}
+
 /* A file that nobody asked for. */
 static void mislead(void)
 {
@@ -70,9 +89,9 @@ static void linger(void)
 static const struct {
     const char *word;
     void (*act)(void);
-} acts[] = {{"crash", crash},         {"leave", leave},      {"chatter", chatter},
-            {"flood", flood},         {"short", stop_short}, {"deceive", deceive},
-            {"nobody", blame_nobody}, {"mislead", mislead},  {"linger", linger}};
+} acts[] = {{"crash", crash},      {"leave", leave},     {"chatter", chatter},     {"flood", flood},
+            {"short", stop_short}, {"deceive", deceive}, {"nobody", blame_nobody}, {"tellall", tell_all},
+            {"mislead", mislead},  {"linger", linger}};
 
 int main(void)
 {

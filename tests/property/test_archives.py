@@ -4,6 +4,7 @@
 import base64
 import gzip
 import io
+import json
 import os
 import pathlib
 import signal
@@ -18,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from remote_tools import BUILD, Shim, child_uid, fault, make_child_dir
+from remote_tools import BUILD, Shim, child_uid, children_of, fault, make_child_dir
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -577,7 +578,7 @@ def listing(root):
     return found
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(tree=TREES, suffix=st.sampled_from([".tar.gz", ".tar.zst"]))
 def test_what_is_packed_comes_out_again(shim, tree, suffix):
     with tempfile.TemporaryDirectory() as folder:
@@ -654,7 +655,7 @@ def test_packing_refuses_other_suffixes(shim, space):
 # --- any bytes ----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(at=st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), min_size=1, max_size=4), data=st.booleans())
 def test_changed_bytes_never_crash_the_child(shim, at, data):
     changed = bytearray(GOOD if data else gzip.compress(GOOD))
@@ -695,6 +696,15 @@ def test_the_side_with_rights_trusts_no_answer(rogue, space, act, code, text):
     assert fault(answer) == (code, text)
 
 
+def test_a_child_inherits_nothing(rogue, space):
+    (space / "archive").write_bytes(GOOD)
+    command = rogue.before + [rogue.program, "member", space / "archive", "tellall", "m"]
+    with open("/etc/passwd", encoding="utf-8") as secret:
+        run = subprocess.run(command, pass_fds=[secret.fileno()], env={"PATH": os.environ["PATH"], "SECRET": "1"},
+                             capture_output=True, check=False)
+    assert fault(json.loads(run.stdout)) == ("archive", "fds,0,1,2,3;env,PATH,LANG;group,1")
+
+
 def test_a_child_that_lingers_is_ended_before_the_call_returns(rogue, space):
     (space / "archive").write_bytes(GOOD)
     target = make_child_dir(space / "target")
@@ -702,17 +712,6 @@ def test_a_child_that_lingers_is_ended_before_the_call_returns(rogue, space):
     assert rogue("unpack", space / "archive", "linger", target)["ok"]
     assert time.monotonic() - start < 5
     assert not children_of(rogue.folder / "liftlock-unpack")
-
-
-def children_of(program):
-    found = []
-    for exe in pathlib.Path("/proc").glob("[0-9]*/exe"):
-        try:
-            if os.path.samefile(exe, program):
-                found.append(int(exe.parent.name))
-        except OSError:
-            pass
-    return found
 
 
 def test_the_child_ends_with_its_parent(rogue, space):

@@ -17,7 +17,7 @@ import time
 
 import pytest
 
-from remote_tools import BUILD, Shim, fault
+from remote_tools import BUILD, Shim, child_uid, children_of, fault
 
 FILE = bytes(range(256)) * 40  # 10,240 bytes
 ETAG = '"v1"'
@@ -584,6 +584,25 @@ def test_a_unix_socket_is_asked(shim):
 def test_one_child_serves_many_requests(shim, server):
     server.routes["/health"] = lambda c, r: answer(200, b"%d" % len(server.requests))(c, r)
     assert shim("request", f"{server.url}/health", "times=20")["body"] == "20"
+
+
+# --- what the child may do -----------------------------------------------------------------------------------------
+
+
+def test_the_child_has_given_up_its_rights(shim, server, out):
+    server.routes["/file"] = silence
+    asking = shim.start("fetch", server.url + "/file", out)
+    while not server.requests:
+        time.sleep(0.01)
+    (child,) = children_of(shim.folder / "liftlock-fetch")
+    status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{child}/status").read_text().splitlines())
+    assert (status["NoNewPrivs"], status["Seccomp"], int(status["CapEff"], 16)) == ("1", "2", 0)
+    if os.geteuid() == 0:
+        assert status["Uid"].split() == [str(child_uid())] * 4 and status["Groups"].strip() == ""
+        assert os.readlink(f"/proc/{child}/cwd") == "/"
+        assert {os.readlink(f"/proc/{child}/fd/{n}") for n in (0, 1, 2)} == {"/dev/null"}
+    asking.kill()
+    asking.communicate()
 
 
 # --- a child that dies --------------------------------------------------------------------------------------------
