@@ -206,6 +206,13 @@ RemoteChild *remote_child_start(const char *program, GError **error)
     return good ? g_steal_pointer(&child) : NULL;
 }
 
+RemoteChild *remote_child_adopt(const char *program, int socket)
+{
+    RemoteChild *child = g_new0(RemoteChild, 1);
+    *child = (RemoteChild){.program = program, .pidfd = -1, .socket = socket};
+    return child;
+}
+
 /* --- ending ------------------------------------------------------------------------------------------------- */
 
 /* A child that is not busy ends when its socket closes. */

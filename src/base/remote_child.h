@@ -9,6 +9,9 @@ typedef struct RemoteChild RemoteChild;
 /* Starts "liftlock-fetch" or "liftlock-unpack": the one beside our own executable, else the installed one. */
 RemoteChild *remote_child_start(const char *program, GError **error);
 
+/* A child at the other end of `socket` (taken) that is not ours to start or to reap: the fuzzer. */
+RemoteChild *remote_child_adopt(const char *program, int socket);
+
 /* Ends it, whatever it is doing, and reaps it: nothing writes to the descriptors that it got any more. */
 void remote_child_end(RemoteChild *child);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RemoteChild, remote_child_end)
