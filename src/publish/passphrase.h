@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Passphrases: from a file or the terminal, never from the command line or the environment. */
+#pragma once
+
+#include <glib.h>
+
+#define PASSPHRASE_MAX 1024 /* bytes, as minisign(1) */
+
+/* The first line of a file (or pipe) that others may not read; with file NULL asked for on the terminal, and if `twice`
+ * a second time. FAULT_USAGE where there is no terminal. The caller frees with passphrase_free. */
+char *passphrase_read(const char *file, const char *prompt, gboolean twice, GError **error);
+
+/* Wipes and frees; NULL is good. */
+void passphrase_free(char *passphrase);
