@@ -304,9 +304,9 @@ def test_wrong_trees(publisher):
         publisher.release()
     assert refused.value.text == f"{publisher.tree} cannot be both what is published and where it is published"
     publisher.out = out
-    publisher.write_tree("1.0.0", sise="1")
+    publisher.write_tree("1.0.0", lay_out="releases")
     code, text = publisher.refused(publisher.release)
-    assert code == "manifest" and text.startswith("liftlock.yaml:4:1: unknown key 'sise'")
+    assert code == "manifest" and text.startswith("liftlock.yaml:4:1: unknown key 'lay_out'")
     publisher.write_tree("1.0.0", app=None)
     assert publisher.refused(publisher.release) == ("manifest", "liftlock.yaml: a release that is published must name its 'app'")
     manifest.unlink()

@@ -82,7 +82,7 @@ gboolean http_headers_read(const char *path, GPtrArray *headers, GError **error)
     fs_fd int fd = open_private(path, error);
     if (fd < 0)
         return FALSE;
-    char content[FILE_MAX + 1];
+    char content[FILE_MAX + 1] = {0};
     gsize size = 0;
     ssize_t n = 1;
     while (size < sizeof content && (n = pread(fd, content + size, sizeof content - size, (off_t)size)) > 0)
