@@ -90,17 +90,6 @@ int copy_open_live(const Place *place, const DataSet *set, char **name, GError *
     return fs_fd_steal(&live);
 }
 
-/* Renames work within a mount, not only within a file system. */
-static gboolean same_mount(int a, int b)
-{
-    struct statx first, second;
-    const unsigned mask = STATX_INO | STATX_MNT_ID;
-    if (statx(a, "", AT_EMPTY_PATH, mask, &first) < 0 || statx(b, "", AT_EMPTY_PATH, mask, &second) < 0)
-        return FALSE;
-    return first.stx_dev_major == second.stx_dev_major && first.stx_dev_minor == second.stx_dev_minor &&
-           (!(first.stx_mask & STATX_MNT_ID) || first.stx_mnt_id == second.stx_mnt_id);
-}
-
 /* Opens one of our directories, which nobody else can enter; -1 with a fault if it is not ours alone. */
 static int open_closed(int dirfd, const char *path, GError **error)
 {
@@ -126,7 +115,7 @@ static char *choose_way(const PartContext *context, const DataSet *set, int root
     fs_fd int fd = open_closed(root, job, error);
     if (fd < 0)
         return NULL;
-    if (live < 0 || same_mount(fd, live))
+    if (live < 0 || swap_is_near(fd, live))
         return g_build_filename(job, set->name, NULL);
     g_autofree char *beside = g_strconcat(".liftlock-", context->job, NULL);
     if (mkdirat(live, beside, 0700) < 0 && errno != EEXIST) {
@@ -178,7 +167,7 @@ static gboolean sync_way(int root, const char *way, GError **error)
 static gboolean refuse_mount(int live, const char *name, const DataSet *set, GError **error)
 {
     fs_fd int fd = openat(live, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || same_mount(live, fd))
+    if (fd < 0 || swap_is_near(live, fd))
         return TRUE;
     fault_set(error, FAULT_BACKUP, "%s is a mount point, which no rename can replace", set->path);
     return fault_hint(error, "name a directory inside of it, or mount the directory above it");

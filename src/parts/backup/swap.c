@@ -13,12 +13,25 @@ static char *part_name(const Swap *swap, const SwapPart *part)
     return g_strconcat(swap->name, part->suffix, NULL);
 }
 
+gboolean swap_is_near(int a, int b)
+{
+    struct statx first, second;
+    const unsigned mask = STATX_TYPE | STATX_INO | STATX_MNT_ID;
+    if (statx(a, "", AT_EMPTY_PATH, mask, &first) < 0 || statx(b, "", AT_EMPTY_PATH, mask, &second) < 0)
+        return FALSE;
+    gboolean tells_mount = (first.stx_mask & second.stx_mask & STATX_MNT_ID) != 0;
+    gboolean same_device = first.stx_dev_major == second.stx_dev_major && first.stx_dev_minor == second.stx_dev_minor;
+    if (!tells_mount)
+        return same_device;
+    return first.stx_mnt_id == second.stx_mnt_id && (same_device || !S_ISDIR(second.stx_mode));
+}
+
 /* Inodes are told apart within one file system: that of the directory that they came from. */
 static gboolean has_inode(const Swap *swap, int dirfd, const char *name, ino_t inode)
 {
-    struct stat st, home;
-    return inode != 0 && fstat(swap->incoming, &home) == 0 && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-           st.st_dev == home.st_dev && st.st_ino == inode;
+    fs_fd int fd = inode == 0 ? -1 : openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+    return fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == inode && swap_is_near(swap->incoming, fd);
 }
 
 static gboolean is_placed(const Swap *swap, const SwapPart *part)

@@ -23,6 +23,10 @@ typedef struct Swap {
     guint n_parts;
 } Swap;
 
+/* Whether a rename can take what `b` is to where the directory `a` is: both within one mount and, for directories, one
+ * subvolume. (The device of a file says nothing about that: an overlay shows those of its layers.) */
+gboolean swap_is_near(int a, int b);
+
 /* TRUE if the part that makes the data live is in place: then all is. FALSE where nothing is to come in. */
 gboolean swap_is_done(const Swap *swap);
 
