@@ -13,7 +13,8 @@ gint64 clock_now_s(void);
 /* "2026-11-21T02:34:31Z" (RFC 3339, UTC). The caller frees. */
 char *clock_format(gint64 time_s);
 
-/* Reads RFC 3339 with "Z" or an offset, or a bare date (midnight UTC). FALSE if it is neither; *time_s is then untouched. */
+/* Reads RFC 3339 with "Z" or an offset, or a bare date (midnight UTC). FALSE if it is neither; *time_s is then
+ * untouched. */
 gboolean clock_parse(const char *text, gint64 *time_s);
 
 /* Sleeps; returns early only if the process is to end. */

@@ -15,20 +15,22 @@ typedef struct DatabaseMigration {
 /* Opens (mode 0600, WAL, synchronous=FULL, foreign_keys, defensive, busy timeout 10 s) and brings the schema up to
  * the last migration, each in its own transaction. A schema newer than ours opens only to read. A damaged file is
  * FAULT_STATE. read_only: opens only what exists (else FAULT_ABSENT), and changes nothing in it. */
-Database *database_open(const char *path, gboolean read_only, const DatabaseMigration *migrations, guint n_migrations, GError **error);
+Database *database_open(const char *path, gboolean read_only, const DatabaseMigration *migrations, guint n_migrations,
+                        GError **error);
 void database_close(Database *database);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Database, database_close)
 
 /* Runs one statement with bound arguments: format has a letter per "?": s text (NULL: null), i gint64, passed by value.
  * Rows, if any, go to `row` (may be NULL); it returns FALSE to stop. */
 typedef gboolean (*DatabaseRow)(sqlite3_stmt *row, gpointer data);
-gboolean database_run(Database *database, GError **error, DatabaseRow row, gpointer data, const char *sql, const char *format, ...);
+gboolean database_run(Database *database, GError **error, DatabaseRow row, gpointer data, const char *sql,
+                      const char *format, ...);
 
 /* First column of the first row as text (caller frees), or NULL: without error if there is no row or it is null. */
 char *database_text(Database *database, GError **error, const char *sql, const char *format, ...);
 gint64 database_int(Database *database, gint64 fallback, const char *sql, const char *format, ...);
 
-gboolean database_begin(Database *database, GError **error); /* BEGIN IMMEDIATE */
+gboolean database_begin(Database *database, GError **error);  /* BEGIN IMMEDIATE */
 gboolean database_commit(Database *database, GError **error); /* rolls back if it fails */
 void database_rollback(Database *database);
 sqlite3 *database_handle(Database *database);

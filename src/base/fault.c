@@ -4,25 +4,31 @@
 #include <errno.h>
 #include <string.h>
 
-G_DEFINE_QUARK(liftlock-fault, fault)
+G_DEFINE_QUARK(liftlock - fault, fault)
 
 /* name, exit code, HTTP status, retry, blames, playbook */
 static const struct fault_row rows[FAULT_N_CODES] = {
     [FAULT_USAGE] = {"usage", 2, 400, FALSE, BLAMES_CALLER, "correct the command; every verb has --help"},
-    [FAULT_CONFIG] = {"config", 2, 500, FALSE, BLAMES_CALLER, "correct the file at the place named, then run 'liftlock config check'"},
+    [FAULT_CONFIG] = {"config", 2, 500, FALSE, BLAMES_CALLER,
+                      "correct the file at the place named, then run 'liftlock config check'"},
     [FAULT_RIGHTS] = {"rights", 2, 403, FALSE, BLAMES_CALLER, "run the command as the user named"},
-    [FAULT_MANIFEST] = {"manifest", 1, 502, FALSE, BLAMES_RELEASE, "tell the publisher; the next good release installs as usual"},
+    [FAULT_MANIFEST] = {"manifest", 1, 502, FALSE, BLAMES_RELEASE,
+                        "tell the publisher; the next good release installs as usual"},
     [FAULT_SOURCE] = {"source", 1, 502, TRUE, BLAMES_SOURCE, "check the source's address; tell the publisher"},
-    [FAULT_NETWORK] = {"network", 1, 503, TRUE, BLAMES_SOURCE, "check network, proxy and address; the download resumes where it stopped"},
-    [FAULT_VERIFY] = {"verify", 1, 502, FALSE, BLAMES_SOURCE, "do not install it by other means; ask the publisher whether the key changed"},
+    [FAULT_NETWORK] = {"network", 1, 503, TRUE, BLAMES_SOURCE,
+                       "check network, proxy and address; the download resumes where it stopped"},
+    [FAULT_VERIFY] = {"verify", 1, 502, FALSE, BLAMES_SOURCE,
+                      "do not install it by other means; ask the publisher whether the key changed"},
     [FAULT_ARCHIVE] = {"archive", 1, 502, FALSE, BLAMES_RELEASE, "tell the publisher; nothing of it was installed"},
-    [FAULT_POLICY] = {"policy", 3, 409, FALSE, BLAMES_NOBODY, "choose another version, or change the policy on purpose"},
+    [FAULT_POLICY] = {"policy", 3, 409, FALSE, BLAMES_NOBODY,
+                      "choose another version, or change the policy on purpose"},
     [FAULT_REQUIREMENT] = {"requirement", 3, 409, FALSE, BLAMES_HOST, "provide what is missing, then try again"},
     [FAULT_BUSY] = {"busy", 3, 423, TRUE, BLAMES_NOBODY, "wait for the other work to end, then try again"},
     [FAULT_SPACE] = {"space", 1, 507, TRUE, BLAMES_HOST, "free room on the file system named, then try again"},
     [FAULT_BUILD] = {"build", 1, 502, FALSE, BLAMES_RELEASE, "read the job's log; tell the publisher"},
     [FAULT_TRIAL] = {"trial", 1, 502, FALSE, BLAMES_RELEASE, "read the job's log; tell the publisher"},
-    [FAULT_INCOMPATIBLE] = {"incompatible", 3, 409, FALSE, BLAMES_RELEASE, "read what the release says; another version may fit"},
+    [FAULT_INCOMPATIBLE] = {"incompatible", 3, 409, FALSE, BLAMES_RELEASE,
+                            "read what the release says; another version may fit"},
     [FAULT_HOOK] = {"hook", 1, 502, FALSE, BLAMES_RELEASE, "read the job's log; tell the publisher"},
     [FAULT_DRAIN] = {"drain", 1, 500, TRUE, BLAMES_HOST, "end the process named, then try again"},
     [FAULT_BACKUP] = {"backup", 1, 500, TRUE, BLAMES_HOST, "check the data and the disk named, then try again"},

@@ -11,31 +11,31 @@
 #include <glib.h>
 
 enum fault_code {
-    FAULT_USAGE,       /* the command line is wrong */
-    FAULT_CONFIG,      /* the host's configuration is wrong */
-    FAULT_RIGHTS,      /* the caller may not do this */
-    FAULT_MANIFEST,    /* a release's manifest is wrong */
-    FAULT_SOURCE,      /* the source answered, but not with a usable index or release */
-    FAULT_NETWORK,     /* the source could not be reached, or the transfer broke off */
-    FAULT_VERIFY,      /* a signature or digest does not fit */
-    FAULT_ARCHIVE,     /* an archive holds what no release may hold */
-    FAULT_POLICY,      /* policy forbids the change */
-    FAULT_REQUIREMENT, /* the host lacks what the release requires */
-    FAULT_BUSY,        /* another job, or the app itself, is at work */
-    FAULT_SPACE,       /* not enough room on a file system */
-    FAULT_BUILD,       /* the release's build failed */
-    FAULT_TRIAL,       /* the staged release's own checks failed */
+    FAULT_USAGE,        /* the command line is wrong */
+    FAULT_CONFIG,       /* the host's configuration is wrong */
+    FAULT_RIGHTS,       /* the caller may not do this */
+    FAULT_MANIFEST,     /* a release's manifest is wrong */
+    FAULT_SOURCE,       /* the source answered, but not with a usable index or release */
+    FAULT_NETWORK,      /* the source could not be reached, or the transfer broke off */
+    FAULT_VERIFY,       /* a signature or digest does not fit */
+    FAULT_ARCHIVE,      /* an archive holds what no release may hold */
+    FAULT_POLICY,       /* policy forbids the change */
+    FAULT_REQUIREMENT,  /* the host lacks what the release requires */
+    FAULT_BUSY,         /* another job, or the app itself, is at work */
+    FAULT_SPACE,        /* not enough room on a file system */
+    FAULT_BUILD,        /* the release's build failed */
+    FAULT_TRIAL,        /* the staged release's own checks failed */
     FAULT_INCOMPATIBLE, /* the staged release itself says that it does not fit */
-    FAULT_HOOK,        /* a hook of the release failed */
-    FAULT_DRAIN,       /* the app could not be brought to rest */
-    FAULT_BACKUP,      /* saving or restoring data failed */
-    FAULT_MIGRATE,     /* a migration failed */
-    FAULT_START,       /* a service did not start */
-    FAULT_PROBE,       /* the release runs but is not healthy, or is not the one that we started */
-    FAULT_INTERRUPTED, /* the job was killed or the host went down */
-    FAULT_STATE,       /* liftlock's own records are damaged or contradict the host */
-    FAULT_SYSTEM,      /* the operating system refused something that it should not have */
-    FAULT_ABSENT,      /* the thing named does not exist */
+    FAULT_HOOK,         /* a hook of the release failed */
+    FAULT_DRAIN,        /* the app could not be brought to rest */
+    FAULT_BACKUP,       /* saving or restoring data failed */
+    FAULT_MIGRATE,      /* a migration failed */
+    FAULT_START,        /* a service did not start */
+    FAULT_PROBE,        /* the release runs but is not healthy, or is not the one that we started */
+    FAULT_INTERRUPTED,  /* the job was killed or the host went down */
+    FAULT_STATE,        /* liftlock's own records are damaged or contradict the host */
+    FAULT_SYSTEM,       /* the operating system refused something that it should not have */
+    FAULT_ABSENT,       /* the thing named does not exist */
     FAULT_N_CODES
 };
 
@@ -43,12 +43,12 @@ enum fault_code {
 enum fault_blames { BLAMES_NOBODY, BLAMES_RELEASE, BLAMES_HOST, BLAMES_SOURCE, BLAMES_CALLER };
 
 struct fault_row {
-    const char *name;         /* stable word for JSON and history, e.g. "verify" */
-    int exit_code;            /* before the fence; after it the verdict decides (design section 7) */
+    const char *name; /* stable word for JSON and history, e.g. "verify" */
+    int exit_code;    /* before the fence; after it the verdict decides (design section 7) */
     int http_status;
-    gboolean retry;           /* may succeed later without anybody changing anything */
+    gboolean retry; /* may succeed later without anybody changing anything */
     enum fault_blames blames;
-    const char *playbook;     /* one sentence: what a person does about it */
+    const char *playbook; /* one sentence: what a person does about it */
 };
 
 #define FAULT (fault_quark())
@@ -65,7 +65,8 @@ gboolean fault_set(GError **error, enum fault_code code, const char *format, ...
 
 /* Same with errno's text appended as ": no space left on device" (lower-cased first letter). ENOSPC and EDQUOT turn
  * FAULT_SYSTEM into FAULT_SPACE. */
-gboolean fault_errno(GError **error, enum fault_code code, int errno_value, const char *format, ...) G_GNUC_PRINTF(4, 5);
+gboolean fault_errno(GError **error, enum fault_code code, int errno_value, const char *format, ...)
+    G_GNUC_PRINTF(4, 5);
 
 /* Appends or replaces the hint of a set *error; does nothing when error or *error is NULL. Returns FALSE. */
 gboolean fault_hint(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);

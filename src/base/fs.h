@@ -48,11 +48,13 @@ gboolean fs_link_atomic(int dirfd, const char *target, const char *name, GError 
 /* The target of a symbolic link, or NULL with *error unset if `name` does not exist, set if it is no link. */
 char *fs_read_link(int dirfd, const char *name, GError **error);
 
-gboolean fs_exists(int dirfd, const char *path);           /* beneath; a dangling link exists */
-gboolean fs_rename(int from_dirfd, const char *from, int to_dirfd, const char *to, GError **error); /* + fsync of both directories */
-gboolean fs_remove_tree(int dirfd, const char *path, GError **error); /* absent is good; never follows a link; clears read-only */
+gboolean fs_exists(int dirfd, const char *path); /* beneath; a dangling link exists */
+gboolean fs_rename(int from_dirfd, const char *from, int to_dirfd, const char *to,
+                   GError **error); /* + fsync of both directories */
+gboolean fs_remove_tree(int dirfd, const char *path,
+                        GError **error); /* absent is good; never follows a link; clears read-only */
 gboolean fs_sync_dir(int dirfd, GError **error);
-gboolean fs_sync_file_system(int fd, GError **error);      /* syncfs: all of the file system that fd is on */
+gboolean fs_sync_file_system(int fd, GError **error); /* syncfs: all of the file system that fd is on */
 
 /* Copies the content of one descriptor to another: reflink (FICLONE) if the file system can, else copy_file_range,
  * else read and write. *shared (may be NULL) says whether the blocks are shared. */
@@ -77,7 +79,8 @@ gboolean fs_room(const char *path, FsRoom *room, GError **error); /* of the near
 /* Reserves `bytes` in a file (posix_fallocate) so that a way back needs no room that others may take. */
 gboolean fs_reserve(int dirfd, const char *name, guint64 bytes, GError **error);
 
-/* Called for each entry of a tree (not for the start itself), parents before children, names in bytewise order. `path` is relative to the start.
- * Returning FALSE with *error set ends the walk. */
-typedef gboolean (*FsVisit)(int parent_fd, const char *name, const char *path, const struct stat *st, gpointer data, GError **error);
+/* Called for each entry of a tree (not for the start itself), parents before children, names in bytewise order. `path`
+ * is relative to the start. Returning FALSE with *error set ends the walk. */
+typedef gboolean (*FsVisit)(int parent_fd, const char *name, const char *path, const struct stat *st, gpointer data,
+                            GError **error);
 gboolean fs_walk(int dirfd, const char *path, FsVisit visit, gpointer data, GError **error);

@@ -4,9 +4,9 @@
  *
  * Every program gets a process group of its own, a clean environment (only what `environment` says plus PATH, LANG,
  * HOME, USER), /dev/null as standard input, no descriptor but those named, and a time limit after which the whole
- * group is ended. A supervisor process of ours, the reaper of the program's orphans, then ends all that was left behind,
- * also when the program ends by itself or we are killed; SIGTERM to it ends the run at once. No shell, unless the
- * publisher wrote a line.
+ * group is ended. A supervisor process of ours, the reaper of the program's orphans, then ends all that was left
+ * behind, also when the program ends by itself or we are killed; SIGTERM to it ends the run at once. No shell, unless
+ * the publisher wrote a line.
  */
 #pragma once
 
@@ -23,33 +23,34 @@ typedef struct ProcessSpec {
     gboolean change_user;           /* to uid, gid and the user's groups; needs rights */
     uid_t uid;
     gid_t gid;
-    gint64 timeout_ms;              /* 0: none */
-    const int *keep_fds;            /* descriptors to hand on under their own numbers */
+    gint64 timeout_ms;   /* 0: none */
+    const int *keep_fds; /* descriptors to hand on under their own numbers */
     guint n_keep_fds;
-    ProcessLine on_line;            /* gets standard output and error, line by line (4 KiB a line at most) */
+    ProcessLine on_line; /* gets standard output and error, line by line (4 KiB a line at most) */
     gpointer on_line_data;
-    GString *output;                /* if set, gets standard output (error goes to on_line) up to output_limit */
-    gsize output_limit;             /* bytes; 0: 64 KiB */
-    gboolean no_network;            /* an empty network namespace where the kernel lets us; else see `isolated` */
-    gboolean read_only;             /* Landlock: may write only below write_paths, /dev and a private temporary folder */
+    GString *output;     /* if set, gets standard output (error goes to on_line) up to output_limit */
+    gsize output_limit;  /* bytes; 0: 64 KiB */
+    gboolean no_network; /* an empty network namespace where the kernel lets us; else see `isolated` */
+    gboolean read_only;  /* Landlock: may write only below write_paths, /dev and a private temporary folder */
     const char *const *write_paths; /* NULL-terminated */
-    /* In a mount namespace of its own, `stage_parent` holds just the directory `stage_from` (a path), under the name `stage_as`:
-     * a release is built at the path that it will have. All three or none; else see `isolated`. */
+    /* In a mount namespace of its own, `stage_parent` holds just the directory `stage_from` (a path), under the name
+     * `stage_as`: a release is built at the path that it will have. All three or none; else see `isolated`. */
     const char *stage_parent, *stage_from, *stage_as;
 } ProcessSpec;
 
 typedef struct ProcessOutcome {
-    gboolean exited;    /* FALSE: ended by a signal */
-    int status;         /* exit status, or the signal's number */
+    gboolean exited; /* FALSE: ended by a signal */
+    int status;      /* exit status, or the signal's number */
     gboolean timed_out;
     gint64 duration_ms;
-    gboolean isolated;  /* no_network, read_only and the stage were really in force, as far as asked for */
+    gboolean isolated; /* no_network, read_only and the stage were really in force, as far as asked for */
 } ProcessOutcome;
 
 /* Runs to the end. FALSE only if the program could not be run at all. */
 gboolean process_run(const ProcessSpec *spec, ProcessOutcome *outcome, GError **error);
 
-/* Starts without waiting: the pid, or -1. In a session of its own if `detached`; output goes to output_fd (-1: /dev/null). */
+/* Starts without waiting: the pid, or -1. In a session of its own if `detached`; output goes to output_fd (-1:
+ * /dev/null). */
 pid_t process_start(const ProcessSpec *spec, gboolean detached, int output_fd, GError **error);
 
 /* One line for people: "exit status 3", "killed by signal 9 (Killed)", "no end after 30 s". The caller frees. */

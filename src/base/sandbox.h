@@ -9,7 +9,7 @@ typedef struct SandboxRules {
     const char *const *write_paths; /* may also be written below */
     const int *write_fds;           /* directory descriptors below which may be written */
     guint n_write_fds;
-    gboolean allow_exec;            /* execute files below read_paths */
+    gboolean allow_exec; /* execute files below read_paths */
 } SandboxRules;
 
 /* no_new_privs, no core dumps, and Landlock (kernel >= 5.13). *confined says whether Landlock is in force; without it

@@ -53,7 +53,6 @@ void job_say(Job *job, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* The service of a manifest's list that has this name, or NULL. */
 const Service *service_named(const Manifest *manifest, const char *name);
 
-
 /* Loading what both jobs and verbs need. */
 HostConfig *engine_host_config(const HostPlace *host, GError **error);
 AppConfig *engine_app_config(const HostPlace *host, const char *app,

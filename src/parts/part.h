@@ -9,28 +9,31 @@
  * first), and after a crash reads it back to find what it had in hand. Keys are the part's own: "main.inode". */
 typedef struct Facts Facts;
 struct Facts {
-    const char *(*get)(Facts *facts, const char *key);                                   /* NULL: never set. Borrowed until the next set */
-    gboolean (*set)(Facts *facts, const char *key, const char *value, GError **error);   /* durable when it returns */
+    const char *(*get)(Facts *facts, const char *key); /* NULL: never set. Borrowed until the next set */
+    gboolean (*set)(Facts *facts, const char *key, const char *value, GError **error); /* durable when it returns */
 };
 
 typedef struct PartContext {
     const Place *place;
-    const char *job;                 /* job id; NULL outside a job */
-    Facts *facts;                    /* NULL outside a job */
-    const char *const *environment;  /* for programs of the release: LIFTLOCK_APP, LIFTLOCK_VERSION, LIFTLOCK_FROM, LIFTLOCK_JOB ... */
-    int lock_fd;                     /* handed on to children whose life counts as the job's; -1 */
+    const char *job; /* job id; NULL outside a job */
+    Facts *facts;    /* NULL outside a job */
+    const char *const
+        *environment; /* for programs of the release: LIFTLOCK_APP, LIFTLOCK_VERSION, LIFTLOCK_FROM, LIFTLOCK_JOB ... */
+    int lock_fd;      /* handed on to children whose life counts as the job's; -1 */
     void (*on_line)(const char *line, gpointer data); /* output of programs: goes to the job's log */
     gpointer on_line_data;
     void (*on_progress)(guint64 done, guint64 total, gpointer data); /* may be NULL */
-    gboolean no_new_facts;           /* on the way back: facts may be read, but a failed write must not stop anything */
+    gboolean no_new_facts; /* on the way back: facts may be read, but a failed write must not stop anything */
 } PartContext;
 
-/* Runs a publisher's shell line as the app's user, in `directory`, and turns everything but exit status 0 into a fault of
- * `code`: "NAME: exit status 3", with the last line of its output as hint. Its output goes to on_line. */
-gboolean part_run_line(const PartContext *context, const char *name, const char *line, const char *directory, gint64 timeout_ms, int code, GError **error);
+/* Runs a publisher's shell line as the app's user, in `directory`, and turns everything but exit status 0 into a fault
+ * of `code`: "NAME: exit status 3", with the last line of its output as hint. Its output goes to on_line. */
+gboolean part_run_line(const PartContext *context, const char *name, const char *line, const char *directory,
+                       gint64 timeout_ms, int code, GError **error);
 
 /* The same; returns what it wrote to standard output, trimmed. NULL on failure. The caller frees. */
-char *part_run_output(const PartContext *context, const char *name, const char *line, const char *directory, gint64 timeout_ms, int code, GError **error);
+char *part_run_output(const PartContext *context, const char *name, const char *line, const char *directory,
+                      gint64 timeout_ms, int code, GError **error);
 
 /* Text for people: printable, on one line, at most 200 characters. The caller frees. */
 char *part_printable(const char *text);

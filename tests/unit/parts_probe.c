@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/fs.h"
-#include "parts/probe/probe.h"
 #include "loopback.h"
+#include "parts/probe/probe.h"
 
 #define TEXT(text) ((char *)(text))
 

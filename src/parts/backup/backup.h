@@ -31,11 +31,12 @@ typedef struct BackupDriver {
     gboolean (*copy)(const PartContext *context, const DataSet *set, GError **error);
     /* TRUE if the data are no longer what copy saw (or may not be). FALSE if there is no copy, or it went back. */
     gboolean (*changed)(const PartContext *context, const DataSet *set);
-    /* Back to the copy by rename, in one go; what is replaced stays in failed/ beside the copy. Idempotent, copes with a
-     * crash at any point of itself, needs no new room. (command: by the publisher's restore line, which may be run again
-     * and finds its {file} unchanged then.) */
+    /* Back to the copy by rename, in one go; what is replaced stays in failed/ beside the copy. Idempotent, copes with
+     * a crash at any point of itself, needs no new room. (command: by the publisher's restore line, which may be run
+     * again and finds its {file} unchanged then.) */
     gboolean (*put_back)(const PartContext *context, const DataSet *set, GError **error);
-    /* Puts a dump in place of the data: prepared beside them, switched by rename, the replaced kept. Only after copy. */
+    /* Puts a dump in place of the data: prepared beside them, switched by rename, the replaced kept. Only after copy.
+     */
     gboolean (*restore)(const PartContext *context, const DataSet *set, const char *directory, GError **error);
     /* Makes what was written durable (checkpoint, sync). */
     gboolean (*sync)(const PartContext *context, const DataSet *set, GError **error);
@@ -48,6 +49,7 @@ extern const BackupDriver *const backup_drivers[];
 const BackupDriver *backup_find(const DataSet *set, GError **error);
 
 /* The inner program that the sqlite driver runs as the app's user: `liftlock inner sqlite OP ...` comes here with argv
- * from OP on: {"dump", SRC, DST}, {"check", FD}, {"fingerprint", FILE[, SQL]}, {"checkpoint", FILE}. The driver starts it
- * as /proc/self/exe. Returns an exit status: 0 done, 1 failed (why: last line of standard error), 2 wrong call, 3 busy. */
+ * from OP on: {"dump", SRC, DST}, {"check", FD}, {"fingerprint", FILE[, SQL]}, {"checkpoint", FILE}. The driver starts
+ * it as /proc/self/exe. Returns an exit status: 0 done, 1 failed (why: last line of standard error), 2 wrong call, 3
+ * busy. */
 int backup_sqlite_main(int argc, char **argv);

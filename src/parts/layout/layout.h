@@ -12,14 +12,16 @@ typedef struct LayoutDriver {
     /* Versions that are complete on disk, in no order: GPtrArray of char *. */
     GPtrArray *(*present)(const Place *place, GError **error);
 
-    /* An empty place for the release's tree; anything half-made of an earlier try is removed. Returns its descriptor; -1 on failure. */
+    /* An empty place for the release's tree; anything half-made of an earlier try is removed. Returns its descriptor;
+     * -1 on failure. */
     int (*prepare)(const PartContext *context, const char *version, GError **error);
     /* After unpacking, when the child that did it is gone: lifts a single leading directory, puts links to shared/ in
      * place (what the release ships at a shared path seeds shared/ once, and only if it is not there; where it ships
      * nothing a directory is made, but no file: a path counts as a file if its class is config, if its name has an
      * extension, or if it holds a SQLite data set), and gives the tree to the app's user. */
     gboolean (*furnish)(const PartContext *context, const Manifest *manifest, const char *version, GError **error);
-    /* Where build and trial work, and what they see it as: *path on disk now, *shown_as its final path. The caller frees both. */
+    /* Where build and trial work, and what they see it as: *path on disk now, *shown_as its final path. The caller
+     * frees both. */
     void (*staged)(const Place *place, const char *version, char **path, char **shown_as);
     /* Takes write rights away (owner root when we are root; the app's group then reads what its user could), digests,
      * syncs, renames to .pending. The caller has seen to it that no process of the build is left. */
@@ -28,7 +30,8 @@ typedef struct LayoutDriver {
     gboolean (*drop_staged)(const PartContext *context, const char *version, GError **error);
     /* TRUE if the version on disk (pending or final) has this digest and is sealed. A fault says what differs. */
     gboolean (*verify)(const Place *place, const char *version, const char *tree_digest, GError **error);
-    /* The name says it from here on: sealed, tried, complete. pending becomes final; nobody points at it yet. Idempotent. */
+    /* The name says it from here on: sealed, tried, complete. pending becomes final; nobody points at it yet.
+     * Idempotent. */
     gboolean (*promote)(const PartContext *context, const char *version, GError **error);
     /* Makes it live: pending becomes final, then one switch, durable when it returns. Idempotent. */
     gboolean (*activate)(const PartContext *context, const char *version, GError **error);
@@ -43,4 +46,5 @@ typedef struct LayoutDriver {
 } LayoutDriver;
 
 extern const LayoutDriver *const layout_drivers[]; /* NULL-terminated */
-const LayoutDriver *layout_find(LayoutKind kind, GError **error); /* FAULT_MANIFEST: "layout 'files' is not supported yet" */
+const LayoutDriver *layout_find(LayoutKind kind,
+                                GError **error); /* FAULT_MANIFEST: "layout 'files' is not supported yet" */

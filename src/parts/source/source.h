@@ -9,23 +9,27 @@
 typedef struct Source Source;
 
 typedef struct SourceBytes {
-    int fd;               /* the bytes, in an unlinked or cached file; readable from 0 */
-    char *name;           /* for errors: URL or path */
+    int fd;                /* the bytes, in an unlinked or cached file; readable from 0 */
+    char *name;            /* for errors: URL or path */
     gboolean not_modified; /* the server said 304: fd is the cached copy */
 } SourceBytes;
 void source_bytes_clear(SourceBytes *bytes);
 
 typedef struct SourceDriver {
-    const char *name;     /* "http" */
-    const char *summary;  /* "releases.json and archives on any web server" */
-    const Key *keys;      /* its own keys of [source] */
+    const char *name;                                 /* "http" */
+    const char *summary;                              /* "releases.json and archives on any web server" */
+    const Key *keys;                                  /* its own keys of [source] */
     gboolean (*open)(Source *source, GError **error); /* checks the config; no I/O beyond that */
-    /* The index and, if with_signature, its ".minisig" (fd -1 if there is none). Cached with its ETag below place->cache. */
-    gboolean (*index)(Source *source, gboolean with_signature, SourceBytes *index, SourceBytes *signature, GError **error);
+    /* The index and, if with_signature, its ".minisig" (fd -1 if there is none). Cached with its ETag below
+     * place->cache. */
+    gboolean (*index)(Source *source, gboolean with_signature, SourceBytes *index, SourceBytes *signature,
+                      GError **error);
     /* `url` as resolve() gave it, of at most limit bytes, into output_fd (which may hold a first part already: it is
      * continued if the source can, else rewritten). Does not verify. */
-    gboolean (*fetch)(Source *source, const char *url, guint64 limit_bytes, int output_fd, RemoteProgress progress, gpointer data, GError **error);
-    /* A reference found in the index, made absolute. FAULT_SOURCE if it leaves what the source may name (a folder: its own tree). */
+    gboolean (*fetch)(Source *source, const char *url, guint64 limit_bytes, int output_fd, RemoteProgress progress,
+                      gpointer data, GError **error);
+    /* A reference found in the index, made absolute. FAULT_SOURCE if it leaves what the source may name (a folder: its
+     * own tree). */
     char *(*resolve)(Source *source, const char *reference, GError **error);
 } SourceDriver;
 
@@ -34,7 +38,7 @@ struct Source {
     const AppConfig *config;
     const HostConfig *host;
     const Place *place;
-    gpointer state;       /* the driver's own, freed by g_free */
+    gpointer state; /* the driver's own, freed by g_free */
 };
 
 extern const SourceDriver *const source_drivers[]; /* NULL-terminated */
@@ -42,6 +46,8 @@ extern const SourceDriver *const source_drivers[]; /* NULL-terminated */
 Source *source_open(const AppConfig *config, const HostConfig *host, const Place *place, GError **error);
 void source_free(Source *source);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Source, source_free)
-gboolean source_index(Source *source, gboolean with_signature, SourceBytes *index, SourceBytes *signature, GError **error);
-gboolean source_fetch(Source *source, const char *url, guint64 limit_bytes, int output_fd, RemoteProgress progress, gpointer data, GError **error);
+gboolean source_index(Source *source, gboolean with_signature, SourceBytes *index, SourceBytes *signature,
+                      GError **error);
+gboolean source_fetch(Source *source, const char *url, guint64 limit_bytes, int output_fd, RemoteProgress progress,
+                      gpointer data, GError **error);
 char *source_resolve(Source *source, const char *reference, GError **error);
