@@ -145,7 +145,7 @@ static GPtrArray *environment_new(const Job *job, gboolean with_job)
 static void log_line(const char *line, gpointer data)
 {
     Job *job = data;
-    job_log_text(job->log, "output", line);
+    job_log_output(job->log, line);
 }
 
 static void log_progress(guint64 done, guint64 total, gpointer data)

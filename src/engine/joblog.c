@@ -12,12 +12,15 @@
 #include <unistd.h>
 
 #define SUM_DIGITS 16
+#define TYPE_OUTPUT "output"
+#define OUTPUT_LIMIT_BYTES (4 * 1024 * 1024) /* of hooks and builds; steps and verdicts are always written */
 
 struct JobLog {
     int fd;
     gint64 sequence;
     char sum[SUM_DIGITS + 1]; /* of the last line */
     guint lost;               /* lines that could not be written */
+    gsize output_bytes;       /* what the job's children have filled so far */
 };
 
 static void line_sum(const char *before, const char *json, gsize size, char sum[SUM_DIGITS + 1])
@@ -49,13 +52,12 @@ static char *log_path(const char *job_directory)
     return g_build_filename(job_directory, "log", NULL);
 }
 
-/* Goes through the log; calls `each` with every line that holds, from the start. Returns the offset after the last one.
- */
+/* Goes through lines that follow the one with the checksum `sum`; calls `each` with every one that holds. Returns the
+ * offset after the last one. */
 static guint64 log_walk(const char *bytes, gsize size, char sum[SUM_DIGITS + 1],
                         void (*each)(Node *, guint64 end, gpointer), gpointer data)
 {
     guint64 good = 0;
-    sum[0] = '\0';
     while (good < size) {
         const char *end = memchr(bytes + good, '\n', size - good);
         Node *node = end ? line_parse(bytes + good, (gsize)(end - bytes - (gssize)good), sum) : NULL;
@@ -130,6 +132,8 @@ void job_log_write(JobLog *log, const char *type, Node *fields, gboolean durable
     }
     memcpy(log->sum, sum, sizeof sum);
     log->sequence++;
+    if (strcmp(type, TYPE_OUTPUT) == 0)
+        log->output_bytes += size;
     if (durable)
         fdatasync(log->fd);
 }
@@ -141,29 +145,50 @@ void job_log_text(JobLog *log, const char *type, const char *text)
     job_log_write(log, type, fields, FALSE);
 }
 
-typedef struct Collect {
-    GPtrArray *lines;
-    guint64 from;
-} Collect;
+void job_log_output(JobLog *log, const char *line)
+{
+    if (log->output_bytes > OUTPUT_LIMIT_BYTES)
+        return;
+    job_log_text(log, TYPE_OUTPUT, line);
+    if (log->output_bytes > OUTPUT_LIMIT_BYTES)
+        job_log_text(log, "note", "further output is not kept: this job has written more than 4 MiB of it");
+}
 
 static void collect_line(Node *node, guint64 end, gpointer data)
 {
-    Collect *collect = data;
-    if (end > collect->from)
-        g_ptr_array_add(collect->lines, node);
-    else
-        node_free(node);
+    g_ptr_array_add(data, node);
+}
+
+/* What came after `offset`; the line before it gives the checksum to go on from. A follower reads often, and must not
+ * read all of a long log every time. */
+static GString *log_tail(const char *path, guint64 offset, char sum[SUM_DIGITS + 1], GError **error)
+{
+    fs_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    sum[0] = '\0';
+    if (fd < 0 || (offset > 0 && pread(fd, sum, SUM_DIGITS, (off_t)offset - SUM_DIGITS - 1) != SUM_DIGITS)) {
+        fault_errno(error, FAULT_SYSTEM, errno, "cannot read %s", path);
+        return NULL;
+    }
+    sum[offset > 0 ? SUM_DIGITS : 0] = '\0';
+    g_autoptr(GString) bytes = g_string_new(NULL);
+    char buffer[65536];
+    ssize_t n;
+    while ((n = pread(fd, buffer, sizeof buffer, (off_t)(offset + bytes->len))) > 0)
+        g_string_append_len(bytes, buffer, n);
+    if (n == 0)
+        return g_steal_pointer(&bytes);
+    fault_errno(error, FAULT_SYSTEM, errno, "cannot read %s", path);
+    return NULL;
 }
 
 GPtrArray *job_log_read(const char *job_directory, guint64 *offset, GError **error)
 {
     g_autofree char *path = log_path(job_directory);
-    g_autofree char *bytes = NULL;
-    gsize size = 0;
-    if (!g_file_get_contents(path, &bytes, &size, error))
-        return NULL;
     char sum[SUM_DIGITS + 1];
-    Collect collect = {g_ptr_array_new_with_free_func((GDestroyNotify)node_free), *offset};
-    *offset = log_walk(bytes, size, sum, collect_line, &collect);
-    return collect.lines;
+    g_autoptr(GString) bytes = log_tail(path, *offset, sum, error);
+    if (!bytes)
+        return NULL;
+    GPtrArray *lines = g_ptr_array_new_with_free_func((GDestroyNotify)node_free);
+    *offset += log_walk(bytes->str, bytes->len, sum, collect_line, lines);
+    return lines;
 }

@@ -18,6 +18,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(JobLog, job_log_close)
  * cannot be written (full disk) must not stop a job: failures are swallowed and counted. */
 void job_log_write(JobLog *log, const char *type, Node *fields, gboolean durable);
 void job_log_text(JobLog *log, const char *type, const char *text); /* {type, text} */
+void job_log_output(JobLog *log, const char *line); /* of the job's children: 4 MiB of it are kept, and that is said */
 
 /* Reads lines from *offset on that are complete and whose checksum holds: GPtrArray of Node *. *offset moves on. */
 GPtrArray *job_log_read(const char *job_directory, guint64 *offset, GError **error);

@@ -81,6 +81,33 @@ static void an_edited_line_ends_what_is_believed(Fixture *f, gconstpointer data)
     g_assert_cmpuint(lines->len, ==, 1);
 }
 
+static void a_follower_goes_on_where_it_was(Fixture *f, gconstpointer data)
+{
+    guint64 offset = 0;
+    write_lines(f->root, 2);
+    g_ptr_array_unref(job_log_read(f->root, &offset, NULL));
+    write_lines(f->root, 2);
+    g_autoptr(GPtrArray) more = job_log_read(f->root, &offset, NULL);
+    g_assert_cmpuint(more->len, ==, 2);
+    g_assert_cmpint(node_get_int(g_ptr_array_index(more, 0), "seq", 0), ==, 3);
+}
+
+static void a_flood_of_output_ends_and_steps_are_still_written(Fixture *f, gconstpointer data)
+{
+    g_autofree char *line = g_strnfill(4000, 'y');
+    g_autoptr(JobLog) log = job_log_open(f->root, NULL);
+    for (guint i = 0; i < 2000; i++)
+        job_log_output(log, line);
+    job_log_text(log, "step", "failed");
+    guint64 offset = 0;
+    g_autoptr(GPtrArray) lines = job_log_read(f->root, &offset, NULL);
+    g_assert_cmpuint(offset, <, 4 * 1024 * 1024 + 8192);
+    const Node *last = g_ptr_array_index(lines, lines->len - 1), *note = g_ptr_array_index(lines, lines->len - 2);
+    g_assert_cmpstr(node_get_text(last, "type", ""), ==, "step");
+    g_assert_cmpstr(node_get_text(note, "text", ""), ==,
+                    "further output is not kept: this job has written more than 4 MiB of it");
+}
+
 static void a_second_taker_is_told_who_holds_the_lock(Fixture *f, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
@@ -207,6 +234,9 @@ int main(int argc, char **argv)
         {"/job log/it goes on where it ended", a_log_goes_on_where_it_ended},
         {"/job log/a torn line is dropped and written over", a_torn_line_is_dropped_and_written_over},
         {"/job log/an edited line ends what is believed", an_edited_line_ends_what_is_believed},
+        {"/job log/a follower goes on where it was", a_follower_goes_on_where_it_was},
+        {"/job log/a flood of output ends and steps are still written",
+         a_flood_of_output_ends_and_steps_are_still_written},
         {"/lock/a second taker is told who holds it", a_second_taker_is_told_who_holds_the_lock},
         {"/lock/a child keeps the lock of a dead holder", a_child_keeps_the_lock_of_a_dead_holder},
         {"/claims/the fence stands while any claim does", the_fence_stands_while_any_claim_does},
