@@ -7,23 +7,40 @@
 /* The name of a fact about a service: "service.web.active". The caller frees. */
 char *live_key(const Service *service, const char *what);
 
-/* Writes down whether a service ran and as which process, before anybody disturbs it. */
+/* Writes down whether a service ran and as which process, before anybody disturbs it, and whether its administrator
+ * wants it at rest. */
 gboolean live_record(Job *job, const Service *service, GError **error);
 
 /* Hold drop-ins and the like for every service of the target. */
 gboolean live_equip(Job *job, GError **error);
 
+/* Takes those away again from the units of `mine` that `theirs` (NULL: nobody) does not have. */
+gboolean live_unequip(Job *job, const Manifest *mine, const Manifest *theirs, GError **error);
+
 /* Stops all services of the installed release, last started first, each observed gone. */
 gboolean live_stop_all(Job *job, GError **error);
 
-/* Starts what live_record saw running. */
+/* Whether live_record found that the administrator masked the unit: nobody can start it. */
+gboolean live_is_masked(Job *job, const Service *service);
+
+/* Whether it was masked or stopped when the job came. A new release is proven all the same, but then put to rest. */
+gboolean live_rests(Job *job, const Service *service);
+
+/* FAULT_REQUIREMENT if everything that a probe needs is masked. */
+gboolean live_can_be_proven(Job *job, GError **error);
+
+/* Starts what live_record saw running, as enabled or disabled as it was. */
 gboolean live_start_recorded(Job *job, GError **error);
 
 /* The old release runs and says of itself what it said before. */
 gboolean live_prove_old(Job *job, GError **error);
 
-/* Starts the target's services of one kind. Past the hold by passes. */
-gboolean live_start_new(Job *job, ServiceStart when, GError **error);
+/* Starts the target's services that a probe needs, past the hold by passes. */
+gboolean live_start_new(Job *job, GError **error);
+
+/* Stops what was at rest before, and starts the rest of the target's services, what a reboot took away included. */
+gboolean live_put_to_rest(Job *job, GError **error);
+gboolean live_start_rest(Job *job, GError **error);
 
 /* Stops the target's services, each observed gone. */
 gboolean live_stop_new(Job *job, GError **error);

@@ -60,12 +60,15 @@ static gboolean look_at_identity(Job *job, GError **error)
 
 gboolean live_look(Job *job, gboolean all_services, GError **error)
 {
+    gboolean speaks = TRUE; /* what was put to rest again is not asked who it is */
     for (guint i = 0; i < job->manifest->services->len; i++) {
         const Service *service = g_ptr_array_index(job->manifest->services, i);
-        if ((all_services || service->starts == STARTS_BEFORE_COMMIT) && !look_at_service(job, service, error))
+        if (!(all_services ? live_rests(job, service) : live_is_masked(job, service)) &&
+            (all_services || service->starts == STARTS_BEFORE_COMMIT) && !look_at_service(job, service, error))
             return FALSE;
+        speaks = speaks && !(all_services && service->starts == STARTS_BEFORE_COMMIT && live_rests(job, service));
     }
-    return look_at_identity(job, error);
+    return !speaks || look_at_identity(job, error);
 }
 
 gboolean live_prove_old(Job *job, GError **error)

@@ -3,8 +3,8 @@
 
 #include "base/fault.h"
 #include "base/fs.h"
+#include "engine/live.h"
 #include "parts/backup/backup.h"
-#include "parts/service/service.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -115,25 +115,14 @@ static gboolean own_record(Job *job, GError **error)
     return journal_own(job->journal, job->plan->app, kinds, names, error);
 }
 
-/* Services that the old release had and the new one lacks keep no drop-in of ours. */
-static gboolean services_retire(Job *job, GError **error)
-{
-    for (guint i = 0; job->installed && i < job->installed->services->len; i++) {
-        const Service *service = g_ptr_array_index(job->installed->services, i);
-        if (!service_named(job->manifest, service->name) &&
-            !service_find(service)->retire(&job->service, service, error))
-            return FALSE;
-    }
-    return TRUE;
-}
-
 gboolean retire_surplus(Job *job, GError **error)
 {
     if (job->plan->kind == PLAN_BACKUP)
         return backups_prune(job, error);
     catalog_cache_prune(job->place, job->plan->to_sha256);
-    return own_record(job, error) && services_retire(job, error) && releases_prune(job, error) &&
-           backups_prune(job, error) && wayback_prune(job, error) && jobs_prune(job, error);
+    return own_record(job, error) && live_unequip(job, job->installed, job->manifest, error) &&
+           releases_prune(job, error) && backups_prune(job, error) && wayback_prune(job, error) &&
+           jobs_prune(job, error);
 }
 
 static gboolean app_records_remove(Job *job, GError **error)
@@ -146,12 +135,7 @@ static gboolean app_records_remove(Job *job, GError **error)
 
 gboolean retire_app(Job *job, GError **error)
 {
-    for (guint i = 0; i < job->manifest->services->len; i++) {
-        const Service *service = g_ptr_array_index(job->manifest->services, i);
-        if (!service_find(service)->retire(&job->service, service, error))
-            return FALSE;
-    }
-    if (!job->layout->prepare_revert(&job->part, NULL, error))
+    if (!live_unequip(job, job->manifest, NULL, error) || !job->layout->prepare_revert(&job->part, NULL, error))
         return FALSE;
     static const char *const program[] = {"releases", "system", ".liftlock"};
     static const char *const data[] = {"shared", "logs"};

@@ -36,9 +36,9 @@ gboolean open_act(Job *job, GError **error)
 {
     g_autofree char *claim = g_strconcat("job-", job->id, NULL);
     const Manifest *old = job->installed ? job->installed : job->manifest;
-    if (!config_place(job, error) || !claim_lift(job->place, CLAIM_HOLD, claim, error) ||
-        !passes_clear(job->place, error) || !claim_lift(job->place, CLAIM_FENCE, claim, error) ||
-        !fence_file_update(job->place, old->fence.file, error) ||
+    if (!config_place(job, error) || !live_put_to_rest(job, error) ||
+        !claim_lift(job->place, CLAIM_HOLD, claim, error) || !passes_clear(job->place, error) ||
+        !claim_lift(job->place, CLAIM_FENCE, claim, error) || !fence_file_update(job->place, old->fence.file, error) ||
         !fence_file_update(job->place, job->manifest->fence.file, error))
         return FALSE;
     if (job->plan->kind == PLAN_UNINSTALL)
@@ -49,8 +49,7 @@ gboolean open_act(Job *job, GError **error)
         return FALSE;
     /* What runs is proven; a worker that does not come up is for observe to judge. */
     g_autoptr(GError) late = NULL;
-    gboolean good = live_start_new(job, STARTS_BEFORE_COMMIT, &late) && /* a reboot since then took them away */
-                    live_start_new(job, STARTS_AFTER_COMMIT, &late);
+    gboolean good = live_start_rest(job, &late);
     if (!good)
         job_say(job, "%s", late->message);
     return passes_clear(job->place, error) && job_fact_set(job, "open.problem", good ? "" : late->message, error);

@@ -34,7 +34,7 @@ static gboolean post_update_hooks(Job *job, GError **error)
 
 gboolean start_act(Job *job, GError **error)
 {
-    if (!live_start_new(job, STARTS_BEFORE_COMMIT, error))
+    if (!live_start_new(job, error))
         return FALSE;
     return !step_is_in(step_find("stage"), job->plan->kind) || post_update_hooks(job, error);
 }

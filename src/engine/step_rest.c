@@ -55,11 +55,18 @@ static gboolean directories_make(Job *job, GError **error)
 /* Who was running, and what the app said of itself, before anybody was disturbed: what undo must bring back. */
 static gboolean baseline_take(Job *job, GError **error)
 {
-    if (!job->installed)
-        return TRUE;
-    for (guint i = 0; i < job->installed->services->len; i++)
+    for (guint i = 0; job->installed && i < job->installed->services->len; i++)
         if (!live_record(job, g_ptr_array_index(job->installed->services, i), error))
             return FALSE;
+    for (guint i = 0; i < job->manifest->services->len; i++) {
+        const Service *service = g_ptr_array_index(job->manifest->services, i);
+        if (!service_named(job->installed, service->name) && !live_record(job, service, error))
+            return FALSE;
+    }
+    if (step_is_in(step_find("start"), job->plan->kind) && !live_can_be_proven(job, error))
+        return FALSE;
+    if (!job->installed)
+        return TRUE;
     if (!live_has_identity(job->installed))
         return TRUE;
     ProbeContext context = job_probe_context(job, job->plan->from);
@@ -105,7 +112,7 @@ gboolean ready_act(Job *job, GError **error)
 gboolean ready_undo(Job *job, GError **error)
 {
     room_release(job);
-    return TRUE;
+    return live_unequip(job, job->manifest, job->installed, error);
 }
 
 /* --- fence ------------------------------------------------------------------------------------------------------ */

@@ -121,6 +121,13 @@ static gboolean socket_listens(Unit *unit)
     return FALSE;
 }
 
+static gboolean is_at_rest(Unit *unit)
+{
+    const UnitFacts *facts = &unit->facts;
+    return is_masked(facts) || (is(facts->load_state, "loaded") && is(facts->active_state, "inactive") &&
+                                is(facts->result, "success") && facts->job == 0 && !socket_listens(unit));
+}
+
 static gboolean systemd_observe(const PartContext *context, const Service *service, ServiceState *state, GError **error)
 {
     g_auto(Unit) unit = {0};
@@ -132,6 +139,7 @@ static gboolean systemd_observe(const PartContext *context, const Service *servi
         .active = is_up(facts) || (is(facts->active_state, "inactive") && socket_listens(&unit)),
         .enabled = is(facts->file_state, "enabled") || is(facts->file_state, "enabled-runtime"),
         .masked = is_masked(facts),
+        .at_rest = is_at_rest(&unit),
         .enablement = g_strdup(facts->file_state),
         .restarts = facts->restarts,
         .main_pid = (pid_t)facts->main_pid,
