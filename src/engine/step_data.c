@@ -66,20 +66,6 @@ gboolean dump_act(Job *job, GError **error)
 
 /* --- copy --------------------------------------------------------------------------------------------------------- */
 
-static char *copied_key(const DataSet *set)
-{
-    return g_strdup_printf("copied.%s", set->name);
-}
-
-static gboolean copy_set(Job *job, const DataSet *set, GError **error)
-{
-    const BackupDriver *driver = backup_find(set, error);
-    if (!driver || !driver->copy(&job->part, set, error))
-        return FALSE;
-    g_autofree char *key = copied_key(set);
-    return job_fact_set(job, key, "yes", error);
-}
-
 static gboolean sync_root(Job *job, GError **error)
 {
     fs_fd int fd = fs_open_dir(job->place->root, error);
@@ -93,35 +79,66 @@ static gboolean copies(const Job *job)
     return manifest->fence.mode != FENCE_NONE;
 }
 
+/* While this stands beside the copies, going back means putting them back. Undo takes it away before anybody may write
+ * again: a second undo must not put older data over what users wrote meanwhile. Taking away needs no room. */
+#define COPIED "copied"
+
+static int wayback_open(const Job *job)
+{
+    g_autofree char *path = g_build_filename(job->place->wayback, job->id, NULL);
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static gboolean copied_note(Job *job, GError **error)
+{
+    fs_fd int fd = wayback_open(job);
+    if (fd < 0)
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot open %s/%s", job->place->wayback, job->id);
+    return fs_write_atomic(fd, COPIED, "", 0, 0600, error);
+}
+
 gboolean copy_act(Job *job, GError **error)
 {
     if (!copies(job))
         return TRUE;
-    for (guint i = 0; i < job->sets->len; i++)
-        if (!copy_set(job, g_ptr_array_index(job->sets, i), error))
+    for (guint i = 0; i < job->sets->len; i++) {
+        const DataSet *set = g_ptr_array_index(job->sets, i);
+        const BackupDriver *driver = backup_find(set, error);
+        if (!driver || !driver->copy(&job->part, set, error))
             return FALSE;
-    return sync_root(job, error);
+    }
+    return sync_root(job, error) && copied_note(job, error);
 }
 
-/* A set whose copy was not finished has not been touched yet: migrate comes after all copies. */
+static gboolean put_back(Job *job, const DataSet *set, GError **error)
+{
+    const BackupDriver *driver = backup_find(set, error);
+    if (!driver)
+        return FALSE;
+    if (!driver->changed(&job->part, set))
+        return TRUE;
+    if (!driver->put_back(&job->part, set, error))
+        return FALSE;
+    job_say(job, "data '%s' are back as they were; what replaced them is kept in %s/%s", set->name, job->place->wayback,
+            job->id);
+    return TRUE;
+}
+
+/* Copies that were not all finished are of data that nobody has touched yet: migrate comes after. */
 gboolean copy_undo(Job *job, GError **error)
 {
-    for (guint i = job->sets->len; i > 0; i--) {
-        const DataSet *set = g_ptr_array_index(job->sets, i - 1);
-        g_autofree char *key = copied_key(set);
-        if (g_strcmp0(job_fact(job, key), "yes") != 0)
-            continue;
-        const BackupDriver *driver = backup_find(set, error);
-        if (!driver)
+    fs_fd int fd = wayback_open(job);
+    if (fd < 0)
+        return errno == ENOENT ||
+               fault_errno(error, FAULT_SYSTEM, errno, "cannot open %s/%s", job->place->wayback, job->id);
+    if (!fs_exists(fd, COPIED))
+        return TRUE;
+    for (guint i = job->sets->len; i > 0; i--)
+        if (!put_back(job, g_ptr_array_index(job->sets, i - 1), error))
             return FALSE;
-        if (!driver->changed(&job->part, set))
-            continue;
-        if (!driver->put_back(&job->part, set, error))
-            return FALSE;
-        job_say(job, "data '%s' are back as they were; what replaced them is kept in %s/%s", set->name,
-                job->place->wayback, job->id);
-    }
-    return TRUE;
+    if (unlinkat(fd, COPIED, 0) != 0)
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot remove %s/%s/%s", job->place->wayback, job->id, COPIED);
+    return fs_sync_dir(fd, error);
 }
 
 /* --- migrate ------------------------------------------------------------------------------------------------------ */
