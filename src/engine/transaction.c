@@ -117,6 +117,12 @@ static void halt(Job *job)
         job_say(job, "%s", second->message);
 }
 
+/* From here on the app was being brought to rest: what ran before may run no more. */
+static gboolean was_disturbed(const Step *begun)
+{
+    return step_index(begun) >= step_index(step_find("stop"));
+}
+
 static gboolean go_back(Job *job, const Step *begun, GError **error)
 {
     job->going_back = TRUE;
@@ -130,7 +136,8 @@ static gboolean go_back(Job *job, const Step *begun, GError **error)
         if (!step->undo || !step_is_in(step, job->plan->kind))
             continue;
         if (!undo_step(job, step, error)) {
-            halt(job);
+            if (was_disturbed(begun))
+                halt(job);
             return FALSE;
         }
     }
@@ -168,8 +175,9 @@ static Verdict fail(Job *job, const Step *begun, const GError *cause)
     g_autoptr(GError) local = NULL;
     if (!go_back(job, begun, &local)) {
         fault_prefix(&local, "the way back from '%s' failed", cause->message);
-        fault_hint(&local, "fence and hold stand and nothing runs; mend what is named, then run 'liftlock recover %s'",
-                   job->plan->app);
+        const char *state = was_disturbed(begun) ? "fence and hold stand and nothing runs"
+                                                 : "what ran before runs on, but users may still be kept out";
+        fault_hint(&local, "%s; mend what is named, then run 'liftlock recover %s'", state, job->plan->app);
         return conclude(job, VERDICT_NEEDS_HELP, begun, local);
     }
     reject_if_to_blame(job, begun, cause);
