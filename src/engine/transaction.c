@@ -209,6 +209,13 @@ static gboolean run_step(Job *job, const Step *step, GError **error)
     return TRUE;
 }
 
+/* What observe found is an answer; that its mark could not be written is none. */
+static gboolean is_final(const Step *step, int try, const GError *fault)
+{
+    return try == FORWARD_TRIES ||
+           (strcmp(step->name, "observe") == 0 && fault_row(fault_code_of(fault))->blames == BLAMES_RELEASE);
+}
+
 /* Past commit: what fails is tried again, then it is a person's turn; the proven pair runs all the same. */
 static gboolean run_step_forwards(Job *job, const Step *step, GError **error)
 {
@@ -217,7 +224,7 @@ static gboolean run_step_forwards(Job *job, const Step *step, GError **error)
         if (run_step(job, step, &local))
             return TRUE;
         log_step(job, step, "failed", -1, local);
-        if (try == FORWARD_TRIES || strcmp(step->name, "observe") == 0) {
+        if (is_final(step, try, local)) {
             g_propagate_error(error, g_steal_pointer(&local));
             return FALSE;
         }
