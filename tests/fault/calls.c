@@ -282,7 +282,9 @@ CallFails call_fails(const Call *call, pid_t tid, const guint64 arguments[6])
     if (call->on == ON_FD || call->on == ON_FD_2) {
         g_autofree char *link = g_strdup_printf("/proc/%d/fd/%d", tid, (int)arguments[call->on == ON_FD ? 0 : 2]);
         gboolean stored = stat(link, &at) == 0 && (S_ISREG(at.st_mode) || S_ISDIR(at.st_mode));
-        return stored && on_disk(target) ? call->fails : FAILS_NEVER;
+        if (!stored || !on_disk(target))
+            return FAILS_NEVER;
+        return S_ISDIR(at.st_mode) ? FAILS_DISK : call->fails; /* names have their room since they were made */
     }
     gboolean opens = g_str_has_prefix(call->name, "open") || g_str_equal(call->name, "creat");
     if (opens) {

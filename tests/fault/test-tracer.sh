@@ -100,6 +100,11 @@ ok '--until-main leaves at the end of the command' exits 3 "$tracer" --until-mai
 ok '... its daemons live on' ended pipe
 ok '... and their calls are not refused' [ -e later ]
 ok '... nor counted' sh -c '! grep -q /later list'
+ok '--until-struck leaves once a process was struck' exits 0 "$tracer" --until-struck --only '*/rm' --at 1 --do kill-one \
+    sh -c 'rm victim; sleep 0.3; : >survivor; echo >pipe'
+ok '... whoever is left' [ ! -e survivor ]
+ok '... works on' ended pipe
+ok '... unhindered' [ -e survivor ]
 
 cat >threads.py <<'E2'
 import os, subprocess, threading

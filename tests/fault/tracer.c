@@ -31,7 +31,7 @@ typedef struct Options {
     char *strike;     /* the text of --do */
     char *list, *count;
     char *only, *spare;
-    gboolean until_main;
+    gboolean until_main, until_struck;
 } Options;
 
 /* What happens at the call: one row each, chosen by --do. */
@@ -305,6 +305,8 @@ static gboolean job_is_over(const Tracer *tracer)
 {
     GHashTableIter iter;
     gpointer each;
+    if (tracer->options.until_struck && tracer->faults > 0)
+        return TRUE;
     if (!tracer->main_ended || tracer->options.until_main)
         return tracer->main_ended;
     g_hash_table_iter_init(&iter, tracer->tasks);
@@ -466,6 +468,8 @@ static gboolean read_options(Options *options, int *argc, char ***argv)
          "leave processes alone whose executable, name or command line matches, and their children", "GLOB"},
         {"until-main", 0, 0, G_OPTION_ARG_NONE, &options->until_main, "the job is over when the command itself ends",
          NULL},
+        {"until-struck", 0, 0, G_OPTION_ARG_NONE, &options->until_struck,
+         "the job is over once a process was struck dead, whatever else still runs", NULL},
         {0},
     };
     g_autoptr(GOptionContext) context = g_option_context_new("COMMAND [ARGUMENT...]");

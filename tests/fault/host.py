@@ -1,0 +1,414 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A host with the ledger 1.0.0 on it that can be set back to that state, struck, and looked at."""
+import glob
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+OLD, NEW = "1.0.0", "2.0.0"
+
+
+class Wrong(Exception):
+    """What a look at the host found."""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def tree_digest(top):
+    """Names, kinds, rights and content of everything below."""
+    lines = []
+    for folder, folders, files in os.walk(top):
+        for name in folders + files:
+            path = os.path.join(folder, name)
+            mode = os.lstat(path).st_mode
+            what = os.readlink(path) if stat.S_ISLNK(mode) else ""
+            if stat.S_ISREG(mode):
+                with open(path, "rb") as file:
+                    what = hashlib.sha256(file.read()).hexdigest()
+            lines.append("%s %o %s" % (os.path.relpath(path, top), mode, what))
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def numbers(path):
+    """A torn last line is no number yet."""
+    try:
+        with open(path) as file:
+            text = file.read()
+    except FileNotFoundError:
+        return set()
+    return {int(line) for line in text[:text.rfind("\n") + 1].split()}
+
+
+class Host:
+    def __init__(self, work, build, root_runs):
+        self.work, self.build = work, build
+        self.root, self.before, self.source = (os.path.join(work, name) for name in ("host", "before", "source"))
+        self.app = os.path.join(self.root, "opt", "ledger")
+        self.bin = os.path.join(work, "bin")
+        self.tracer = os.path.join(self.bin, "fault-tracer")
+        self.list = os.path.join(work, "list")
+        self.port = free_port()
+        self.user = "liftlock-test" if os.geteuid() == 0 and not root_runs else None
+        self.environment = {"PATH": "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin", "HOME": work,
+                            "LC_ALL": "C.UTF-8", "NO_COLOR": "1", "LIFTLOCK_ROOT": self.root}
+        self.writer = None
+        self.trees = {}
+
+    # --- making it ---
+
+    def prepare(self):
+        os.chmod(self.work, 0o755)
+        for folder in (self.source, self.bin, self.root):
+            os.mkdir(folder)
+        for name in ("src/liftlock", "src/liftlock-fetch", "src/liftlock-unpack", "tests/fault/fault-tracer"):
+            shutil.copy(os.path.join(self.build, name), self.bin)
+        for version in (OLD, NEW):
+            tree = os.path.join(self.work, "tree-" + version)
+            subprocess.run([os.path.join(HERE, "app", "make-release"), version, tree, str(self.port)], check=True)
+            subprocess.run(["tar", "-C", tree, "-czf", os.path.join(self.source, "ledger-%s.tar.gz" % version), "."], check=True)
+        os.makedirs(os.path.join(self.root, "etc", "liftlock"))
+        with open(os.path.join(self.root, "etc", "liftlock", "liftlock.toml"), "w") as file:
+            file.write("allow_trust_none = true\n")
+        if self.user:
+            subprocess.run(["chown", "-R", self.user + ":", self.root, self.source], check=True)
+        self.offer(OLD)
+        self.must("install", self.source, "--trust", "none", "--name", "ledger")
+        for number in range(1, 21):
+            self.ask("POST", "/%d" % number)
+        self.trees[OLD] = tree_digest(os.path.join(self.app, "releases", OLD))
+        self.remember_server()
+        self.clear()
+        subprocess.run(["cp", "-a", self.root, self.before], check=True)
+        self.learn_new()
+
+    def learn_new(self):
+        """The tree of the new release, as an update leaves it that nobody disturbs."""
+        self.start_server()
+        self.offer(OLD, NEW)
+        self.must("update", "ledger")
+        self.trees[NEW] = tree_digest(os.path.join(self.app, "releases", NEW))
+        self.clear()
+
+    def offer(self, *versions):
+        """What the source lists."""
+        releases = []
+        for version in versions:
+            name = "ledger-%s.tar.gz" % version
+            with open(os.path.join(self.source, name), "rb") as file:
+                data = file.read()
+            releases.append({"version": version, "url": name, "sha256": hashlib.sha256(data).hexdigest(),
+                             "size": len(data), "released": "2026-10-01T00:00:00Z"})
+        index = {"app": "ledger", "channels": {"stable": versions[-1]}, "releases": releases}
+        with open(os.path.join(self.source, "releases.json"), "w") as file:
+            json.dump(index, file)
+
+    def set_back(self):
+        self.clear()
+        for name in ("attempted", "acknowledged", "list"):
+            if os.path.exists(os.path.join(self.work, name)):
+                os.unlink(os.path.join(self.work, name))
+        self.lay()
+        self.offer(OLD, NEW)
+
+    def lay(self):
+        subprocess.run("chmod -R u+w host && rm -rf host && cp -a --reflink=auto before host", shell=True, cwd=self.work,
+                       check=True)
+
+    def power_returns(self):
+        """What a reboot leaves: no process, nothing below /run."""
+        self.clear()
+        shutil.rmtree(os.path.join(self.root, "run"), ignore_errors=True)
+
+    def remove(self):
+        self.clear()
+
+    # --- its processes ---
+
+    def processes(self):
+        """All that carry our directory in their environment, run from it or stand in it."""
+        mark, found = self.work.encode(), []
+        for name in os.listdir("/proc"):
+            try:
+                if name.isdigit() and int(name) != os.getpid() and self.is_ours("/proc/" + name, mark):
+                    found.append(int(name))
+            except OSError:
+                pass
+        return found
+
+    @staticmethod
+    def is_ours(process, mark):
+        with open(process + "/environ", "rb") as file:
+            if mark in file.read():
+                return True
+        return any(os.fsencode(os.readlink(process + link)).startswith(mark) for link in ("/exe", "/cwd"))
+
+    def clear(self):
+        self.stop_writer()
+        deadline = time.monotonic() + 10
+        while True:
+            left = self.processes()
+            for pid in left:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            self.reap()
+            if not left:
+                return
+            if time.monotonic() > deadline:
+                raise Wrong("processes %s do not end" % left)
+            time.sleep(0.002)
+
+    @staticmethod
+    def reap():
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            pass
+
+    def as_user(self, command):
+        if not self.user:
+            return command
+        return ["setpriv", "--reuid", self.user, "--regid", self.user, "--init-groups"] + command
+
+    def remember_server(self):
+        """The server that liftlock started, so that it can be started again without asking liftlock."""
+        for pid in self.processes():
+            with open("/proc/%d/cmdline" % pid, "rb") as file:
+                words = file.read().split(b"\0")[:-1]
+            if b"bin/ledger" in words:
+                with open("/proc/%d/environ" % pid, "rb") as file:
+                    pairs = [entry.split(b"=", 1) for entry in file.read().split(b"\0") if b"=" in entry]
+                self.server = ([os.fsdecode(word) for word in words], {os.fsdecode(k): os.fsdecode(v) for k, v in pairs})
+                return
+        raise Wrong("the server that liftlock started is not to be found")
+
+    def start_server(self):
+        words, environment = self.server
+        subprocess.Popen(self.as_user(words), env=environment, cwd=os.path.join(self.app, "current"),
+                         start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                self.ask("GET", "/version")
+                return
+            except OSError:
+                time.sleep(0.003)
+        raise Wrong("the server of the test does not start")
+
+    def start_writer(self):
+        self.writer = subprocess.Popen([os.path.join(HERE, "writer.py"), str(self.port), "100",
+                                        os.path.join(self.work, "attempted"), os.path.join(self.work, "acknowledged")],
+                                       env=self.environment, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while len(self.acknowledged()) < 23:
+            if time.monotonic() > deadline:
+                raise Wrong("the writer gets no acknowledgement")
+            time.sleep(0.003)
+
+    def stop_writer(self):
+        if self.writer:
+            self.writer.kill()
+            self.writer.wait()
+            self.writer = None
+
+    def acknowledged(self):
+        return numbers(os.path.join(self.work, "acknowledged")) | set(range(1, 21))
+
+    def attempted(self):
+        return numbers(os.path.join(self.work, "attempted")) | set(range(1, 21))
+
+    def ask(self, method, path):
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(("%s %s HTTP/1.1\r\n\r\n" % (method, path)).encode())
+            data = b""
+            while piece := connection.recv(65536):
+                data += piece
+        return data.partition(b"\r\n\r\n")[2].decode()
+
+    # --- liftlock ---
+
+    def liftlock(self, *arguments, strike=(), timeout=90):
+        """Runs it, under the tracer if there is a strike. Returns its exit status and what it said."""
+        command = self.as_user([os.path.join(self.bin, "liftlock"), *arguments])
+        if strike:
+            command = [self.tracer, *strike, "--list", self.list, "--spare", "*bin/ledger [0-9]*"] + command
+        child = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT, cwd="/")
+        try:
+            text = child.communicate(timeout=timeout)[0].decode()
+        except subprocess.TimeoutExpired:
+            self.clear()
+            child.communicate()
+            raise Wrong("'liftlock %s' does not end" % " ".join(arguments)) from None
+        code = child.returncode
+        with open(os.path.join(self.work, "transcript"), "a") as transcript:
+            transcript.write("$ liftlock %s\n%s(exit %d)\n" % (" ".join(arguments), text, code))
+        return code, text
+
+    def must(self, *arguments):
+        code, text = self.liftlock(*arguments)
+        if code != 0:
+            raise Wrong("'liftlock %s' exits with %d: %s" % (" ".join(arguments), code, " | ".join(text.split("\n")[-4:])))
+        return text
+
+    def answer(self, *arguments):
+        done = subprocess.run(self.as_user([os.path.join(self.bin, "liftlock"), *arguments, "--json"]), cwd="/", check=False,
+                              env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            raise Wrong("'liftlock %s --json' says '%s'" % (" ".join(arguments), done.stderr.decode())) from None
+
+    def calls(self):
+        """The trace of the last struck command: lists of words."""
+        try:
+            with open(self.list) as file:
+                return [line.split(" ") for line in file.read().split("\n") if line]
+        except FileNotFoundError:
+            return []
+
+    def struck(self):
+        return next((" ".join(words) for words in self.calls() if "<-" in words), None)
+
+    # --- looking ---
+
+    def current(self):
+        return os.path.basename(os.readlink(os.path.join(self.app, "current")))
+
+    def look(self, required):
+        """Exactly one version in every respect, or Wrong. Returns that version. `required`: rows that must be there."""
+        version = self.current()
+        if version not in (OLD, NEW):
+            raise Wrong("current leads to %s" % version)
+        if tree_digest(os.path.join(self.app, "releases", version)) != self.trees[version]:
+            raise Wrong("the tree of %s is not as it was" % version)
+        try:
+            state = json.loads(self.ask("GET", "/state"))
+        except (OSError, ValueError) as error:
+            raise Wrong("current is %s, and nothing serves: %s" % (version, error)) from None
+        schema = int(version[0])
+        if (state["version"], state["schema"], state["notes"]) != (version, schema, schema):
+            raise Wrong("a mixture: current is %s, %s runs, schema %s, notes %s"
+                        % (version, state["version"], state["schema"], state["notes"]))
+        if state["wrong"] or state["integrity"] != "ok":
+            raise Wrong("%d rows are not in the shape of %s; integrity: %s" % (state["wrong"], version, state["integrity"]))
+        rows = set(state["rows"])
+        if required - rows:
+            raise Wrong("acknowledged rows are lost: %s" % sorted(required - rows)[:8])
+        if rows - self.attempted():
+            raise Wrong("rows that nobody sent: %s" % sorted(rows - self.attempted())[:8])
+        return version
+
+    def look_at_claims(self):
+        for name in ("hold", "fence"):
+            folder = os.path.join(self.root, "var", "lib", "liftlock", "ledger", name)
+            left = os.listdir(folder) if os.path.isdir(folder) else []
+            if left:
+                raise Wrong("%s is left: %s" % (name, left))
+        if os.path.exists(os.path.join(self.app, "shared", "maintenance")):
+            raise Wrong("the maintenance file is left")
+        left = [name for name in os.listdir(os.path.join(self.app, "releases")) if name not in (OLD, NEW, NEW + ".pending")]
+        if left:
+            raise Wrong("left in releases: %s" % left)
+
+    def look_at_words(self, version):
+        """What liftlock itself says must be what is seen."""
+        status = self.answer("status")[0]
+        if status["version"] != version:
+            raise Wrong("status says %s, seen is %s" % (status["version"], version))
+        if status.get("interrupted") or status["fence"] or status["hold"]:
+            raise Wrong("status says: interrupted %s, fence %s, hold %s"
+                        % (status.get("interrupted"), status["fence"], status["hold"]))
+        if not status["services"][0]["active"]:
+            raise Wrong("status says that the service does not run")
+        told = None
+        for job in reversed(self.answer("history")):
+            if job["verdict"] == "updated":
+                told = job["to"]
+            elif job["verdict"] not in ("failed", "refused", "rolled-back"):
+                raise Wrong("history says %s of job %s" % (job["verdict"], job["id"]))
+        if told != version:
+            raise Wrong("history says that %s is live, seen is %s" % (told, version))
+
+
+class DiskHost(Host):
+    """The same on a file system of its own whose power can be cut."""
+
+    def __init__(self, work, build, kind):
+        super().__init__(work, build, False)
+        self.kind, self.image, self.made = kind, None, 0
+        self.pristine = os.path.join(work, "pristine")
+
+    def prepare(self):
+        super().prepare()
+        with open(self.pristine, "wb") as file:
+            file.truncate((160 if self.kind == "ext4" else 320) * 1024 * 1024)
+        make = {"ext4": ["mkfs.ext4", "-q", "-F"], "xfs": ["mkfs.xfs", "-q"]}[self.kind]
+        subprocess.run(make + [self.pristine], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["chmod", "-R", "u+w", self.root], check=True)
+        shutil.rmtree(self.root)
+        os.mkdir(self.root)
+        self.mount(self.pristine)
+        subprocess.run(["cp", "-a", self.before + "/.", self.root], check=True)
+        self.unmount()
+
+    def mount(self, image):
+        subprocess.run(["mount", "-o", "loop", image, self.root], check=True)
+        self.image = image
+
+    def is_attached(self):
+        """A file system that something still holds would be mounted again as it is: dead, if its power was cut."""
+        for path in glob.glob("/sys/block/loop*/loop/backing_file"):
+            try:
+                with open(path) as file:
+                    if file.read().startswith(self.image):
+                        return True
+            except OSError:
+                pass
+        return False
+
+    def unmount(self):
+        if not self.image:
+            return
+        subprocess.run(["umount", self.root], check=True)
+        deadline = time.monotonic() + 20
+        while self.is_attached():
+            if time.monotonic() > deadline:
+                raise Wrong("something holds the file system in %s" % self.image)
+            time.sleep(0.005)
+        self.image = None
+
+    def lay(self):
+        last = self.image
+        self.unmount()
+        if last:
+            os.unlink(last)
+        self.made += 1
+        image = os.path.join(self.work, "disk-%d" % self.made)
+        subprocess.run(["cp", "--sparse=always", "--reflink=auto", self.pristine, image], check=True)
+        self.mount(image)
+
+    def power_returns(self):
+        self.clear()
+        image = self.image
+        self.unmount()
+        self.mount(image)
+        shutil.rmtree(os.path.join(self.root, "run"), ignore_errors=True)
+
+    def remove(self):
+        self.clear()
+        self.unmount()

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fault loops. A point strikes one update at one system call, lets the host boot, and looks whether it is exactly
+old or exactly new. Wrong tells what was found instead."""
+import os
+import random
+import subprocess
+
+from host import NEW, OLD, Wrong
+
+WORKER = "*/jobs/*/bin/liftlock"
+UPDATE = ("update", "ledger")
+
+
+# --- after the strike ---
+
+def look(host, required=None):
+    version = host.look(host.acknowledged() if required is None else required)
+    host.look_at_claims()
+    return version
+
+
+def look_at_end(host, code, text):
+    """A job that came to its end said how. Nobody has recovered anything yet."""
+    promised = {0: NEW, 4: OLD}.get(code) or (OLD if "nothing has changed" in text else None)
+    if promised and look(host) != promised:
+        raise Wrong("exit %d and '%s', but %s is live" % (code, text.strip().split("\n")[-1], host.current()))
+    if code == 2:
+        raise Wrong("exit 2: %s" % text)
+
+
+def is_blamed(host):
+    """A full disk may have struck a program of the release itself: then liftlock may hold it against the release."""
+    return any("<-" in words and not words[2].startswith("liftlock") for words in host.calls())
+
+
+def recovered(host, power=False, required=None, may_reject=False, retries=False):
+    """Boot, recover, look, update. Without `retries` the source offers nothing new while the host recovers, so that what
+    recovery itself leaves is what is seen."""
+    if not retries:
+        host.offer(OLD)
+    host.must("recover", "ledger")
+    if power and not host.answer("status")[0]["services"][0]["active"]:
+        host.must("restart", "ledger")  # without systemd nobody starts it at boot
+    version = look(host, required)
+    host.look_at_words(version)
+    host.offer(OLD, NEW)
+    if may_reject:
+        host.liftlock("allow", "ledger", NEW)
+    host.must(*UPDATE)
+    version = look(host, required)
+    if version != NEW:
+        raise Wrong("a further update leaves %s" % version)
+    host.stop_writer()
+    host.look_at_words(look(host, required))
+
+
+def begin(host):
+    host.set_back()
+    host.start_server()
+    host.start_writer()
+
+
+# --- the loops ---
+
+def kill_one(host, n):
+    """The worker alone. What it started is left to itself."""
+    begin(host)
+    host.liftlock(*UPDATE, "--detach", strike=("--only", WORKER, "--at", str(n), "--do", "kill-one", "--until-struck"))
+    recovered(host, retries=n % 4 == 0)
+
+
+def kill_all(host, n):
+    """liftlock and all that it started, but for the app's own server."""
+    begin(host)
+    host.liftlock(*UPDATE, "--detach", strike=("--at", str(n), "--do", "kill-all"))
+    recovered(host, retries=n % 4 == 0)
+
+
+def kill_followed(host, n):
+    """The worker alone, with somebody watching, who must not be told a tale."""
+    begin(host)
+    code, text = host.liftlock(*UPDATE, strike=("--only", WORKER, "--at", str(n), "--do", "kill-one", "--until-main"))
+    if host.struck() and code != 0 and "run 'liftlock recover" not in text:
+        raise Wrong("exit %d and '%s' of a worker that was killed" % (code, text.strip().split("\n")[-1]))
+    look_at_end(host, code, text)
+    recovered(host)
+
+
+def kill_twice(host, n):
+    """A kill somewhere, mostly in the later half, and another during recovery."""
+    chance = random.Random(n)
+    total = host.sizes["kill-all"]
+    first = chance.randint(1, total) if chance.random() < 0.2 else chance.randint(total // 2, total)
+    second = 1 + n * host.sizes["recovery"] // host.sizes["kill-twice"]
+    begin(host)
+    host.liftlock(*UPDATE, "--detach", strike=("--at", str(first), "--do", "kill-all"))
+    host.offer(OLD)
+    host.liftlock("recover", "ledger", strike=("--at", str(second), "--do", "kill-all"))
+    recovered(host)
+
+
+def error_at(name):
+    def one(host, n):
+        begin(host)
+        code, text = host.liftlock(*UPDATE, strike=("--at", str(n), "--do", "error=" + name))
+        look_at_end(host, code, text)
+        recovered(host, may_reject=is_blamed(host))
+    return one
+
+
+def full_from(host, n):
+    begin(host)
+    code, text = host.liftlock(*UPDATE, strike=("--from", str(n), "--do", "error=ENOSPC"))
+    look_at_end(host, code, text)
+    recovered(host, may_reject=is_blamed(host))
+
+
+def power_cut(host, n):
+    """Even points run the app with synchronous = FULL: no acknowledged row may be lost, but for the very last: its sync
+    may be under way when the file system goes, and come back as good. Odd ones run it with NORMAL, which promises less:
+    what was acknowledged before the job must be there."""
+    full = n % 2 == 0
+    host.set_back()
+    if full:
+        with open(os.path.join(host.app, "shared", "synchronous-full"), "w"):
+            pass
+    host.start_server()
+    host.start_writer()
+    before = host.acknowledged()
+    subprocess.run(["sync", "-f", host.root], check=True)
+    host.liftlock(*UPDATE, "--detach", strike=("--at", str(n), "--do", "shutdown=" + host.root))
+    host.stop_writer()
+    if full:
+        before = set(sorted(host.acknowledged())[:-1])
+    host.power_returns()
+    recovered(host, power=True, required=before)
+
+
+def size_of(host, *strike):
+    begin(host)
+    code, text = host.liftlock(*UPDATE, "--detach", strike=strike or ("--spare", "nobody"))
+    if code != 0:
+        raise Wrong(text)
+    return host.calls()
+
+
+def measure(host):
+    """How many points each loop has."""
+    host.sizes = {}
+    every = size_of(host)
+    worker = size_of(host, "--only", WORKER)
+    host.sizes["kill-all"] = len(every)
+    host.sizes["kill-one"] = host.sizes["kill-followed"] = len(worker)
+    begin(host)
+    host.liftlock(*UPDATE, "--detach", strike=("--at", str(len(every) * 8 // 10), "--do", "kill-all"))
+    host.offer(OLD)
+    host.liftlock("recover", "ledger", strike=("--spare", "nobody"))
+    host.sizes["recovery"] = len(host.calls())
+    host.sizes["kill-twice"] = host.sizes["recovery"] * 10
+    host.sizes["enospc"] = host.sizes["eio"] = host.sizes["full-from"] = host.sizes["power"] = len(every)
+    host.classes = [words[4] for words in every]
+
+
+# name: (kind of host, its size's name, function, classes of calls that count; None: all)
+LOOPS = {
+    "kill-one": ("user", "kill-one", kill_one, None),
+    "kill-all": ("user", "kill-all", kill_all, None),
+    "kill-followed": ("user", "kill-followed", kill_followed, None),
+    "kill-twice": ("user", "kill-twice", kill_twice, None),
+    "enospc": ("user", "enospc", error_at("ENOSPC"), ("space",)),
+    "eio": ("user", "eio", error_at("EIO"), ("space", "disk")),
+    "full-from": ("user", "full-from", full_from, ("space",)),
+    "root-kill-one": ("root", "kill-one", kill_one, None),
+    "root-kill-all": ("root", "kill-all", kill_all, None),
+    "power-ext4": ("ext4", "power", power_cut, None),
+    "power-xfs": ("xfs", "power", power_cut, None),
+}
