@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "base/fault.h"
+#include "base/shown.h"
 #include "cli/help.h"
 #include "cli/inner.h"
 #include "cli/options.h"
@@ -64,13 +65,30 @@ const char *call_app(const Call *call)
     return call->arguments->len > 0 ? g_ptr_array_index(call->arguments, 0) : NULL;
 }
 
+char *cli_line(const char *text)
+{
+    enum { LIMIT = 8192 };
+    g_autofree char *plain = g_strdelimit(g_strdup(text), "\t", ' ');
+    return shown_bytes(plain, strlen(plain), LIMIT);
+}
+
+void cli_complain(const char *text, const char *hint)
+{
+    g_autofree char *line = cli_line(text);
+    g_autofree char *below = hint ? cli_line(hint) : NULL;
+    fprintf(stderr, "liftlock: %s\n", line);
+    if (below)
+        fprintf(stderr, "  %s\n", below);
+}
+
 void call_say(const Call *call, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vfprintf(call->people, format, args);
+    g_autofree char *text = g_strdup_vprintf(format, args);
     va_end(args);
-    fputc('\n', call->people);
+    g_autofree char *line = cli_line(text);
+    fprintf(call->people, "%s\n", line);
     fflush(call->people);
 }
 
@@ -119,9 +137,7 @@ void call_complain(const GError *error)
 {
     g_autofree char *text = fault_text(error);
     g_autofree char *hint = fault_hint_of(error);
-    fprintf(stderr, "liftlock: %s\n", text);
-    if (hint)
-        fprintf(stderr, "  %s\n", hint);
+    cli_complain(text, hint);
 }
 
 static void report(const Call *call, const GError *error)

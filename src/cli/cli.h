@@ -47,6 +47,11 @@ int cli_main(int argc, char **argv);
 
 /* First argument, or NULL. */
 const char *call_app(const Call *call);
+/* Text for a terminal, on one line. Errors, notes and hooks' output quote what others wrote: nothing of it may be
+ * obeyed. The caller frees. */
+char *cli_line(const char *text);
+void cli_complain(const char *text, const char *hint); /* on standard error; `hint` may be NULL */
+
 /* A fault on standard error, with its hint. */
 void call_complain(const GError *error);
 void call_say(const Call *call, const char *format, ...) G_GNUC_PRINTF(2, 3);

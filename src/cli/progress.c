@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/progress.h"
 
+#include "cli/cli.h"
+
 #include "base/clock.h"
 #include "engine/steps.h"
 
@@ -87,8 +89,10 @@ static void plain_step(Progress *progress, const Step *step, StepState state, gi
     fprintf(progress->out, "  %s: %s", step->name, looks[state].word);
     if (state == STATE_DONE && duration_ms >= 100)
         fprintf(progress->out, " (%.1f s)", (double)duration_ms / 1000);
-    if (text)
-        fprintf(progress->out, ": %.*s", (int)strcspn(text, "\n"), text);
+    g_autofree char *first = text ? g_strndup(text, strcspn(text, "\n")) : NULL;
+    g_autofree char *shown = first ? cli_line(first) : NULL;
+    if (shown)
+        fprintf(progress->out, ": %s", shown);
     fputc('\n', progress->out);
     fflush(progress->out);
 }
@@ -154,7 +158,7 @@ static void on_bytes(Progress *progress, const Node *line)
 
 static void on_note(Progress *progress, const Node *line)
 {
-    const char *text = node_get_text(line, "text", "");
+    g_autofree char *text = cli_line(node_get_text(line, "text", ""));
     if (progress->live && progress->drawn) { /* above the steps, which are drawn anew below */
         fprintf(progress->out, "\033[%uA\r\033[J  %s\n", progress->n_shown, text);
         progress->drawn = FALSE;

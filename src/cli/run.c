@@ -101,6 +101,7 @@ static int say_end(Call *call, const JobRecord *record)
     Verdict verdict = VERDICT_NEEDS_HELP;
     verdict_from_name(record->verdict, &verdict);
     gboolean is_return = strcmp(record->kind, "return") == 0;
+    g_autofree char *step_error = g_strdup_printf("%s: %s", record->failed_step, record->error);
     switch (verdict) {
     case VERDICT_UPDATED:
         if (is_return)
@@ -110,7 +111,7 @@ static int say_end(Call *call, const JobRecord *record)
                      past_of(record->kind));
         return is_return ? 4 : 0;
     case VERDICT_ROLLED_BACK:
-        fprintf(stderr, "liftlock: %s: %s\n", record->failed_step, record->error);
+        cli_complain(step_error, NULL);
         if (record->from)
             call_say(call, "%s is back on %s, with its data", record->app, record->from);
         else
@@ -118,15 +119,16 @@ static int say_end(Call *call, const JobRecord *record)
         break;
     case VERDICT_FAILED:
     case VERDICT_REFUSED:
-        fprintf(stderr, "liftlock: %s\n", record->error);
+        cli_complain(record->error, NULL);
         if (record->from)
             call_say(call, "nothing has changed: %s %s runs as before", record->app, record->from);
         break;
     default:
-        fprintf(stderr, "liftlock: %s\n", record->error ? record->error : "the job needs help");
+        cli_complain(record->error ? record->error : "the job needs help", NULL);
     }
-    if (record->hint)
-        fprintf(stderr, "  %s\n", record->hint);
+    g_autofree char *hint = record->hint ? cli_line(record->hint) : NULL;
+    if (hint)
+        fprintf(stderr, "  %s\n", hint);
     return verdict_exit_code(verdict, record->code);
 }
 
