@@ -20,5 +20,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LockHolder, lock_holder_free)
  * "app: update to 2.1.0 is at work since 14:03:11 (job ..., process 812, started by ann)". */
 int lock_take(const Place *place, const char *job, const char *verb, const char *who, GError **error);
 
-/* Who holds it now, by observation; NULL: nobody. Takes no lock itself. */
+/* Who holds it now, by observation; NULL: nobody. Takes no lock itself. In a pid namespace the kernel does not show
+ * a lock whose taker is dead, though children may hold it: only a live holder is sure to be told. */
 LockHolder *lock_holder(const Place *place);

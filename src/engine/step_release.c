@@ -111,7 +111,6 @@ static gboolean build_line(Job *job, const char *line, GError **error)
     g_autofree char *path = NULL, *shown_as = NULL;
     job->layout->staged(job->place, job->plan->to, &path, &shown_as);
     g_autofree char *as = g_path_get_basename(shown_as);
-    g_autoptr(GString) output = g_string_new(NULL);
     const int keep[] = {job->lock_fd};
     ProcessSpec spec = {
         .shell = line,

@@ -302,7 +302,7 @@ JobRecord *worker_follow(const HostPlace *host, const Place *place, Journal *jou
         g_propagate_error(error, local);
     g_autofree char *next = follow.next;
     if (record && next) {
-        g_autoptr(JobRecord) first = record;
+        job_record_free(record);
         return worker_follow(host, place, journal, next, on_line, data, error);
     }
     return record;
