@@ -22,8 +22,8 @@ static void show_line(Call *call, const Node *line)
     const char *at = node_get_text(line, "at", "");
     const char *text = node_get_text(line, "text", NULL);
     const Node *plan = node_get(line, "plan");
-    gboolean detail = strcmp(type, "output") == 0 || strcmp(type, "fact") == 0;
-    if (strcmp(type, "progress") == 0 || (detail && !call->options.all))
+    static const char *const details[] = {"output", "fact", "sealed", "backup", NULL};
+    if (strcmp(type, "progress") == 0 || (g_strv_contains(details, type) && !call->options.all))
         return;
     if (plan) {
         const char *from = node_get_text(plan, "from", NULL), *to = node_get_text(plan, "to", NULL);
