@@ -324,9 +324,15 @@ static int manifest_inside(Catalog *catalog, const Release *release, RemoteProgr
         return -1;
     const char *own[2] = {NULL, NULL};
     gsize size;
+    g_autoptr(GError) local = NULL;
     g_autofree char *bytes =
-        remote_read_member(archive, base_name(url), names_of(catalog->config, own), name, &size, error);
-    return bytes ? bytes_to_fd(bytes, size, error) : -1;
+        remote_read_member(archive, base_name(url), names_of(catalog->config, own), name, &size, &local);
+    if (bytes)
+        return bytes_to_fd(bytes, size, error);
+    if (g_error_matches(local, FAULT, FAULT_ABSENT)) /* the publisher forgot it; the caller named nothing wrong */
+        local->code = FAULT_MANIFEST;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return -1;
 }
 
 Manifest *catalog_manifest(Catalog *catalog, const Release *release, RemoteProgress progress, gpointer data,
