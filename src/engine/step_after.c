@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define OBSERVE_INTERVAL_MS 500
+#define SETTLE_INTERVAL_MS 100
 
 /* --- open --------------------------------------------------------------------------------------------------------- */
 
@@ -62,19 +63,38 @@ static gint64 window_ms(const Job *job)
     return job->config->observe.window_ms >= 0 ? job->config->observe.window_ms : job->manifest->observe.window_ms;
 }
 
+/* What a reboot behind commit took away has only just been started again by open, and gets the time of a start before
+ * it must answer. What was proven moments ago answers at once. */
+static gboolean settle_in(Job *job, GError **error)
+{
+    gint64 deadline = clock_monotonic_ms() + job->manifest->probe.deadline_ms;
+    for (;;) {
+        g_autoptr(GError) local = NULL;
+        if (live_look(job, TRUE, &local))
+            return TRUE;
+        if (g_error_matches(local, FAULT, FAULT_START) || clock_monotonic_ms() >= deadline) {
+            g_propagate_error(error, g_steal_pointer(&local));
+            return FALSE;
+        }
+        clock_sleep_ms(SETTLE_INTERVAL_MS);
+    }
+}
+
 static gboolean watch(Job *job, GError **error)
 {
     const char *problem = job_fact(job, "open.problem");
     if (problem && *problem)
         return fault_set(error, FAULT_START, "%s", problem);
+    if (!settle_in(job, error))
+        return FALSE;
     gint64 deadline = clock_monotonic_ms() + window_ms(job);
     for (;;) {
-        if (!live_look(job, TRUE, error))
-            return FALSE;
         gint64 left = deadline - clock_monotonic_ms();
         if (left <= 0)
             return TRUE;
         clock_sleep_ms(MIN(left, OBSERVE_INTERVAL_MS));
+        if (!live_look(job, TRUE, error))
+            return FALSE;
     }
 }
 
