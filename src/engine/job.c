@@ -199,6 +199,19 @@ static void fingerprint_from_schema(DataSet *set, const Manifest *manifest)
         set->fingerprint = g_strdup(manifest->schema.fingerprint.sql);
 }
 
+/* Names of sets become names of files (backup.h), so what is no letter or digit gives way; a digest then keeps two
+ * paths apart that would look alike. */
+static char *shared_set_name(const char *path)
+{
+    enum { SHOWN = 40, DIGEST = 8 };
+    g_autofree char *plain = g_strndup(path, SHOWN);
+    g_strcanon(plain, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", '_');
+    if (strcmp(plain, path) == 0)
+        return g_strconcat("shared-", plain, NULL);
+    g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, path, -1);
+    return g_strdup_printf("shared-%s-%.*s", plain, DIGEST, digest);
+}
+
 static void sets_add_manifest(Job *job, const Manifest *manifest)
 {
     for (guint i = 0; i < manifest->data->len; i++) {
@@ -213,7 +226,7 @@ static void sets_add_manifest(Job *job, const Manifest *manifest)
         if (!class_goes_back(shared->class_) || sets_have(job->sets, path))
             continue;
         DataSet *set = g_new0(DataSet, 1);
-        set->name = g_strdelimit(g_strconcat("shared-", shared->path, NULL), "/", '-');
+        set->name = shared_set_name(shared->path);
         set->driver = g_strdup("files");
         set->class_ = shared->class_;
         set->path = g_steal_pointer(&path);
