@@ -270,20 +270,6 @@ static int tree_parent(Tree *tree, const char *path, const char **name, GError *
     return fd;
 }
 
-static gboolean write_all(int fd, const char *bytes, gsize size)
-{
-    while (size > 0) {
-        ssize_t n = write(fd, bytes, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return FALSE;
-        bytes += n;
-        size -= (gsize)n;
-    }
-    return TRUE;
-}
-
 static gboolean write_file(Walk *walk, int parent, const char *name, const TarEntry *entry, const char *path,
                            GError **error)
 {
@@ -295,7 +281,7 @@ static gboolean write_file(Walk *walk, int parent, const char *name, const TarEn
     const char *bytes;
     gssize n;
     while ((n = tar_content(walk->tar, &bytes, error)) > 0) {
-        if (!write_all(fd, bytes, (gsize)n))
+        if (!fs_write_all(fd, bytes, (gsize)n))
             return fail_entry(walk, path, error, "write it");
     }
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)entry->mtime_s}};

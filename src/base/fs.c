@@ -188,8 +188,9 @@ gboolean fs_make_path(const char *path, mode_t mode, GError **error)
 
 /* --- files as a whole --- */
 
-static gboolean write_all(int fd, const char *bytes, gsize size)
+gboolean fs_write_all(int fd, const void *data, gsize size)
 {
+    const char *bytes = data;
     while (size > 0) {
         gssize n = write(fd, bytes, size);
         if (n < 0 && errno == EINTR)
@@ -229,7 +230,7 @@ gboolean fs_write_atomic(int dirfd, const char *name, const void *bytes, gsize s
     fs_fd int fd = openat(parent, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return fs_refuse(error, errno, "write", name);
-    if (!write_all(fd, bytes, size) || fchmod(fd, mode) < 0 || fsync(fd) < 0) {
+    if (!fs_write_all(fd, bytes, size) || fchmod(fd, mode) < 0 || fsync(fd) < 0) {
         int saved = errno;
         unlinkat(parent, temporary, 0);
         return fs_refuse(error, saved, "write", name);

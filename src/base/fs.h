@@ -37,6 +37,9 @@ gboolean fs_make_path(const char *path, mode_t mode, GError **error);
  * After a crash the old or the new content is there, never a mixture. */
 gboolean fs_write_atomic(int dirfd, const char *name, const void *bytes, gsize size, mode_t mode, GError **error);
 
+/* Writes all of it at the descriptor's offset; FALSE and errno on failure. */
+gboolean fs_write_all(int fd, const void *data, gsize size);
+
 /* Reads a regular file beneath dirfd of at most `limit` bytes; NUL is appended and not counted. The caller frees.
  * *size may be NULL. A missing file is FAULT_ABSENT. */
 char *fs_read(int dirfd, const char *path, gsize limit, gsize *size, GError **error);

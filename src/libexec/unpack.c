@@ -3,6 +3,7 @@
 #include "base/archive.h"
 #include "base/document.h"
 #include "base/fault.h"
+#include "base/fs.h"
 #include "base/sandbox.h"
 #include "libexec/child.h"
 
@@ -46,17 +47,6 @@ static void do_unpack(const ChildRequest *request)
     answer(done, node_new_map(), error);
 }
 
-static gboolean write_all(int fd, const char *bytes, gsize size)
-{
-    for (gsize done = 0; done < size;) {
-        ssize_t n = write(fd, bytes + done, size - done);
-        if (n < 0 && errno != EINTR)
-            return FALSE;
-        done += n > 0 ? (gsize)n : 0;
-    }
-    return TRUE;
-}
-
 /* fds: archive, where the file's bytes go */
 static void do_member(const ChildRequest *request)
 {
@@ -68,7 +58,7 @@ static void do_member(const ChildRequest *request)
     g_autofree char *bytes =
         archive_read_file(request->fds[0], node_get_text(node, "name", ""), paths, &found, &size, &error);
     gboolean done = bytes != NULL;
-    if (done && !write_all(request->fds[1], bytes, size))
+    if (done && !fs_write_all(request->fds[1], bytes, size))
         done = fault_errno(&error, FAULT_SYSTEM, errno, "cannot hand over '%s'", found);
     Node *result = node_new_map();
     if (found)

@@ -89,23 +89,12 @@ int source_memory(const char *name, GError **error)
     return fd;
 }
 
-static gboolean write_all(int fd, const char *content, gsize size)
-{
-    for (gsize done = 0; done < size;) {
-        ssize_t n = pwrite(fd, content + done, size - done, (off_t)done);
-        if (n < 0 && errno != EINTR)
-            return FALSE;
-        done += n > 0 ? (gsize)n : 0;
-    }
-    return TRUE;
-}
-
 gboolean source_bytes_fill(SourceBytes *bytes, const char *name, const char *content, gsize size, GError **error)
 {
     fs_fd int fd = source_memory(SOURCE_INDEX_NAME, error);
     if (fd < 0)
         return FALSE;
-    if (!write_all(fd, content, size))
+    if (!fs_write_all(fd, content, size) || lseek(fd, 0, SEEK_SET) < 0)
         return fault_errno(error, FAULT_SYSTEM, errno, "cannot make room for %s", name);
     bytes->fd = fs_fd_steal(&fd);
     bytes->name = g_strdup(name);
