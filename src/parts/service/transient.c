@@ -5,11 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "parts/service/cgroup.h"
 #include "parts/service/systemd_bus.h"
 #include "parts/service/systemd_units.h"
 
 #define START_TIMEOUT_MS (30 * 1000)
+#define FORGET_TIMEOUT_MS (5 * 1000)
 
 gboolean service_manager_available(const Place *place)
 {
@@ -69,15 +71,25 @@ static GVariant *job_properties(const Manager *manager, const TransientUnit *uni
     return start_parameters(unit->name, &properties);
 }
 
+/* A unit whose processes were just ended is there until its manager has noticed, and forgets it. */
+static gboolean name_is_free(Manager *manager, const char *name, GError **error)
+{
+    for (gint64 deadline_ms = clock_monotonic_ms() + FORGET_TIMEOUT_MS;; clock_sleep_ms(10)) {
+        g_auto(UnitFacts) facts = {0};
+        if (!manager_unit_facts(manager, name, &facts, error))
+            return FALSE;
+        if (!g_str_equal(facts.load_state, "loaded"))
+            return TRUE;
+        if (g_str_equal(facts.active_state, "active") || clock_monotonic_ms() >= deadline_ms)
+            return fault_set(error, FAULT_BUSY, "unit '%s' exists already", name);
+    }
+}
+
 gboolean service_start_transient(const Place *place, const TransientUnit *unit, GError **error)
 {
     g_autoptr(Manager) manager = manager_connect(place, error);
-    g_auto(UnitFacts) facts = {0};
-    if (!manager || !service_check_unit_name(unit->name, error) ||
-        !manager_unit_facts(manager, unit->name, &facts, error))
+    if (!manager || !service_check_unit_name(unit->name, error) || !name_is_free(manager, unit->name, error))
         return FALSE;
-    if (g_str_equal(facts.load_state, "loaded"))
-        return fault_set(error, FAULT_BUSY, "unit '%s' exists already", unit->name);
     g_autofree char *result = NULL;
     if (!manager_run_job(manager, "StartTransientUnit", job_properties(manager, unit), unit->name, START_TIMEOUT_MS,
                          &result, error))
