@@ -165,6 +165,22 @@ inside systemctl start bookshelf.service
 expect_exit 0 lift update bookshelf
 shows 4.5.0 '[{"title": "Emma", "author": "Jane Austen"}]'
 
+note "whoever kills the job's process has the job recovered at once, whatever it left behind in its unit"
+with_workers 4.6.0
+tree_edit 4.6.0 bin/pause "2i trap '' TERM"
+publish 4.6.0
+pause start
+expect_exit 0 lift update bookshelf --detach
+ok "4.6.0 runs, before commit" wait_for 10 paused start
+inside systemctl kill -s KILL --kill-whom=main "$(jobs_at_work)"
+expect_same "what the job left behind" "$(inside pgrep -fc 'bin/pause star[t]')" 1
+in_background sh -c "sleep 2; rm '$SD_ROOT/srv/pause/start'"
+expect_exit 0 lift recover bookshelf
+expect_text "$out" "bookshelf is back on 4.5.0, with its data"
+expect_text "$out" "bookshelf: trying the update to 4.6.0 again"
+shows 4.6.0 '[{"title": "Emma", "author": "Jane Austen"}]'
+as_left
+
 note "uninstall leaves nothing of ours among the units"
 mkdir -p "$SD_ROOT/etc/systemd/system/bookshelf.service.d"
 printf '[Service]\nNice=5\n' >"$SD_ROOT/etc/systemd/system/bookshelf.service.d/own.conf"
