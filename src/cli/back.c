@@ -78,6 +78,15 @@ int verb_uninstall(Call *call, GError **error)
 /* --- recover -------------------------------------------------------------------------------------------------------
  */
 
+static void say_not_tried(Call *call, const GError *why)
+{
+    g_autofree char *text = fault_text(why);
+    g_autofree char *hint = fault_hint_of(why);
+    call_say(call, "not tried again: %s", text);
+    if (hint)
+        call_say(call, "  %s", hint);
+}
+
 /* Rule 6: what a crash interrupted is tried again by itself; three times, then it waits for the operator. */
 static int retry(Call *call, const char *app, const JobRecord *job, GError **error)
 {
@@ -89,11 +98,11 @@ static int retry(Call *call, const char *app, const JobRecord *job, GError **err
     g_autoptr(Plan) plan = planner_update(planner, &wish, &local);
     if (!plan) {
         if (local)
-            call_say(call, "not tried again: %s", local->message);
+            say_not_tried(call, local);
         return 0;
     }
     if (!plan_is_clear(plan, &local)) {
-        call_say(call, "not tried again: %s", local->message);
+        say_not_tried(call, local);
         return 0;
     }
     call_say(call, "%s: trying the %s to %s again", app, job->kind, job->to);

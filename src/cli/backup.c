@@ -72,7 +72,8 @@ static gboolean verify_one(Call *call, Planner *planner, const BackupRecord *rec
         g_autoptr(GError) local = NULL;
         const BackupDriver *driver = backup_find(set, &local);
         gboolean holds = driver && driver->verify(&part, set, directory, &local);
-        call_say(call, "%s  %s: %s", record->id, set->name, holds ? "good" : local->message);
+        g_autofree char *problem = holds ? NULL : fault_text(local);
+        call_say(call, "%s  %s: %s", record->id, set->name, holds ? "good" : problem);
         good &= holds;
     }
     return good;
@@ -106,15 +107,19 @@ int verb_backup(Call *call, GError **error)
     static const struct {
         const char *name;
         int (*run)(Call *call, Planner *planner, const char *id, GError **error);
-    } acts[] = {
-        {"create", backup_create}, {"list", backup_list}, {"restore", backup_restore}, {"verify", backup_verify}};
+        gboolean is_job;
+    } acts[] = {{"create", backup_create, TRUE},
+                {"list", backup_list, FALSE},
+                {"restore", backup_restore, TRUE},
+                {"verify", backup_verify, FALSE}};
     const char *act = g_ptr_array_index(call->arguments, 0), *app = g_ptr_array_index(call->arguments, 1);
     const char *id = call->arguments->len > 2 ? g_ptr_array_index(call->arguments, 2) : NULL;
     for (guint i = 0; i < G_N_ELEMENTS(acts); i++) {
         if (strcmp(acts[i].name, act) != 0)
             continue;
         g_autoptr(Planner) planner = planner_open(call->host, app, error);
-        if (!planner || !run_recover_first(call, call->host, planner->place, planner->journal, error))
+        if (!planner ||
+            (acts[i].is_job && !run_recover_first(call, call->host, planner->place, planner->journal, error)))
             return -1;
         return acts[i].run(call, planner, id, error);
     }

@@ -2,7 +2,9 @@
 #include "cli/run.h"
 
 #include "base/fault.h"
+#include "base/fs.h"
 #include "cli/progress.h"
+#include "engine/lock.h"
 #include "engine/steps.h"
 
 #include <pwd.h>
@@ -155,8 +157,19 @@ int run_recovery(Call *call, const HostPlace *host, const Place *place, Journal 
     return follow(call, host, place, journal, job->id, error);
 }
 
+static gboolean is_alone(const Place *place, GError **error)
+{
+    g_autoptr(LockHolder) holder = lock_holder(place);
+    if (!holder || !holder->alive) /* what a dead one left behind is for recovery */
+        return TRUE;
+    fs_fd int fd = lock_take(place, "-", "planning", "-", error);
+    return fd >= 0;
+}
+
 gboolean run_recover_first(Call *call, const HostPlace *host, const Place *place, Journal *journal, GError **error)
 {
+    if (!is_alone(place, error))
+        return FALSE;
     g_autoptr(GError) local = NULL;
     g_autoptr(JobRecord) job = worker_interrupted(place, journal, &local);
     if (!job) {

@@ -4,7 +4,8 @@
 
 #include "cli/cli.h"
 
-/* Brings a job that a crash left open to its end first, and says so. */
+/* Before a job: nobody else is at work (FAULT_BUSY says who is), and what a crash left open is brought to its end,
+ * which is said. */
 gboolean run_recover_first(Call *call, const HostPlace *host, const Place *place, Journal *journal, GError **error);
 
 /* Runs a clear plan as a job and follows it (or not, with --detach). Returns the exit code, -1 with *error set. */

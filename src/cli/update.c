@@ -3,11 +3,9 @@
 #include "cli/run.h"
 
 #include "base/fault.h"
-#include "engine/lock.h"
 #include "engine/status.h"
 
 #include <string.h>
-#include <unistd.h>
 
 typedef int (*PerApp)(Call *call, Planner *planner, GError **error);
 
@@ -138,20 +136,11 @@ static gboolean digest_agrees(const Call *call, const Plan *plan, GError **error
     return fault_hint(error, "look again with 'liftlock plan %s'", plan->app);
 }
 
-static gboolean nobody_at_work(const Planner *planner, GError **error)
-{
-    int fd = lock_take(planner->place, "-", "planning", "-", error);
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
-}
-
 static int update_one(Call *call, Planner *planner, GError **error)
 {
     if (call->options.check_only)
         return check_one(call, planner, error);
-    if (!nobody_at_work(planner, error) ||
-        !run_recover_first(call, call->host, planner->place, planner->journal, error))
+    if (!run_recover_first(call, call->host, planner->place, planner->journal, error))
         return -1;
     g_autofree char *name = g_strdup(planner->config->name);
     g_autoptr(Planner) fresh = planner_open(call->host, name, error); /* recovery may have changed what is live */
