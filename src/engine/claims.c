@@ -107,6 +107,12 @@ GPtrArray *claims(const Place *place, ClaimKind kind)
     return all;
 }
 
+static gboolean is_plain_file(int dirfd, const char *name)
+{
+    struct stat st;
+    return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
 /* The maintenance file lies where the app's user may write: everything goes below descriptors and follows no link. */
 gboolean fence_file_update(const Place *place, const char *file, GError **error)
 {
@@ -117,10 +123,12 @@ gboolean fence_file_update(const Place *place, const char *file, GError **error)
         return errno == ENOENT ? TRUE : fault_errno(error, FAULT_SYSTEM, errno, "cannot open %s", place->root);
     g_autofree char *directory = g_path_get_dirname(file);
     g_autofree char *name = g_path_get_basename(file);
+    g_autoptr(GPtrArray) standing = claims(place, CLAIM_FENCE);
+    if (standing->len == 0 && !fs_exists(root_fd, directory))
+        return TRUE; /* its user, or an uninstall that was interrupted, took the directory away, too */
     fs_fd int fd = fs_open_beneath(root_fd, directory, O_RDONLY | O_DIRECTORY, 0, error);
     if (fd < 0)
         return FALSE;
-    g_autoptr(GPtrArray) standing = claims(place, CLAIM_FENCE);
     if (standing->len == 0) {
         if (unlinkat(fd, name, 0) != 0 && errno != ENOENT)
             return fault_errno(error, FAULT_SYSTEM, errno, "cannot remove %s/%s", place->root, file);
@@ -128,7 +136,11 @@ gboolean fence_file_update(const Place *place, const char *file, GError **error)
     }
     const Claim *first = g_ptr_array_index(standing, 0);
     g_autofree char *json = claim_json(first->reason, first->since_s, first->until_s);
-    return fs_write_atomic(fd, name, json, strlen(json), 0644, error);
+    g_autoptr(GError) local = NULL;
+    if (fs_write_atomic(fd, name, json, strlen(json), 0644, &local) || is_plain_file(fd, name))
+        return TRUE; /* one that stands fences, whatever it says: going back needs no room */
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
 }
 
 gboolean pass_set(const Place *place, const char *unit, GError **error)

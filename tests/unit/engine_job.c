@@ -180,6 +180,17 @@ static void the_fence_stands_while_any_claim_does(Fixture *f, gconstpointer data
     g_assert_false(g_file_test(file, G_FILE_TEST_EXISTS));
 }
 
+static void a_fence_file_whose_directory_is_gone_is_gone(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_cmpint(g_mkdir_with_parents(f->place->root, 0755), ==, 0);
+    g_assert_true(fence_file_update(f->place, "shared/maintenance", &error));
+    g_assert_no_error(error);
+    g_assert_true(claim_set(f->place, CLAIM_FENCE, "job-1", "updating", 0, NULL));
+    g_assert_false(fence_file_update(f->place, "shared/maintenance", &error)); /* but it cannot be put up */
+    g_assert_nonnull(error);
+}
+
 static void a_planted_maintenance_link_is_replaced_not_followed(Fixture *f, gconstpointer data)
 {
     g_autofree char *shared = g_build_filename(f->place->root, "shared", NULL);
@@ -244,6 +255,7 @@ int main(int argc, char **argv)
         {"/lock/a second taker is told who holds it", a_second_taker_is_told_who_holds_the_lock},
         {"/lock/a child keeps the lock of a dead holder", a_child_keeps_the_lock_of_a_dead_holder},
         {"/claims/the fence stands while any claim does", the_fence_stands_while_any_claim_does},
+        {"/claims/a fence file whose directory is gone is gone", a_fence_file_whose_directory_is_gone_is_gone},
         {"/claims/a planted maintenance link is replaced, not followed",
          a_planted_maintenance_link_is_replaced_not_followed},
         {"/steps/the table says what each kind of plan does", the_table_says_what_each_kind_of_plan_does},
