@@ -109,8 +109,14 @@ gboolean journal_index_seen(Journal *journal, const char *app, gint64 index, GEr
 gboolean journal_app_forget(Journal *journal, const char *app, GError **error)
 {
     static const char *const statements[] = {
-        "DELETE FROM app WHERE name = ?",    "DELETE FROM release WHERE app = ?", "DELETE FROM rejected WHERE app = ?",
-        "DELETE FROM skipped WHERE app = ?", "DELETE FROM attempt WHERE app = ?", "DELETE FROM owned WHERE app = ?",
+        "DELETE FROM app WHERE name = ?",
+        "DELETE FROM release WHERE app = ?",
+        "DELETE FROM rejected WHERE app = ?",
+        "DELETE FROM skipped WHERE app = ?",
+        "DELETE FROM attempt WHERE app = ?",
+        "DELETE FROM owned WHERE app = ?",
+        /* The uninstall itself ends here: without these records it could not be opened again to be recovered. */
+        "UPDATE job SET open = 0 WHERE app = ? AND verdict IS NOT NULL",
     };
     if (!database_begin(journal->database, error))
         return FALSE;

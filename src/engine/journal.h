@@ -38,7 +38,8 @@ GPtrArray *journal_apps(Journal *journal, GError **error);                 /* Ap
 AppRecord *journal_app(Journal *journal, const char *app, GError **error); /* NULL without error: unknown */
 gboolean journal_app_set(Journal *journal, const char *app, const char *column, const char *value, GError **error);
 gboolean journal_index_seen(Journal *journal, const char *app, gint64 index, GError **error); /* only ever raises it */
-gboolean journal_app_forget(Journal *journal, const char *app, GError **error); /* all but its jobs: history stays */
+gboolean journal_app_forget(Journal *journal, const char *app, GError **error); /* all but its jobs: history stays.
+        A job that has its verdict is at its end with it */
 
 /* --- releases that are complete on disk ------------------------------------------------------------------------ */
 

@@ -76,6 +76,17 @@ static void an_app_has_one_open_job(Fixture *f, gconstpointer data)
     g_assert_true(journal_job_begin(f->journal, "j2", plan, "bob", &error));
 }
 
+static void forgetting_an_app_ends_the_job_that_does_it(Fixture *f, gconstpointer data)
+{
+    begin(f, "j1");
+    g_assert_true(journal_app_forget(f->journal, "wiki", NULL));
+    g_autoptr(JobRecord) running = journal_job_open_of(f->journal, "wiki", NULL);
+    g_assert_nonnull(running); /* nobody knows yet how it ended */
+    g_assert_true(journal_job_verdict(f->journal, "j1", "updated", NULL, NULL, NULL));
+    g_assert_true(journal_app_forget(f->journal, "wiki", NULL));
+    g_assert_null(journal_job_open_of(f->journal, "wiki", NULL));
+}
+
 static void a_verdict_keeps_text_and_hint_apart(Fixture *f, gconstpointer data)
 {
     begin(f, "j1");
@@ -216,6 +227,7 @@ int main(int argc, char **argv)
     } tests[] = {
         {"/journal/a job is read back as it was written", a_job_is_read_back_as_it_was_written},
         {"/journal/an app has one open job", an_app_has_one_open_job},
+        {"/journal/forgetting an app ends the job that does it", forgetting_an_app_ends_the_job_that_does_it},
         {"/journal/a verdict keeps text and hint apart", a_verdict_keeps_text_and_hint_apart},
         {"/journal/marks and facts keep their order and last value", marks_and_facts_keep_their_order_and_last_value},
         {"/journal/commit raises the floor and never lowers it", commit_raises_the_floor_and_never_lowers_it},
