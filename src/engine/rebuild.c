@@ -42,6 +42,11 @@ static gboolean on_plan(Reading *reading, const Node *line, GError **error)
     if (!node || reading->plan)
         return TRUE;
     reading->plan = plan_from_node(node, error);
+    /* A later job proves that the ones before it were at their end, whether or not their logs came to say so (a crash
+     * before the journal had the job, or between its end there and here). */
+    g_autoptr(JobRecord) before = journal_job_open_of(reading->journal, reading->app, NULL);
+    if (before && !journal_job_close(reading->journal, before->id, error))
+        return FALSE;
     return reading->plan &&
            journal_index_seen(reading->journal, reading->app, node_get_int(line, "index_seen", 0), error) &&
            journal_job_begin(reading->journal, reading->id, reading->plan, node_get_text(line, "requested_by", NULL),

@@ -176,8 +176,21 @@ static void a_thing_belongs_to_one_app(Fixture *f, gconstpointer data)
     g_assert_cmpstr(owner, ==, "wiki");
 }
 
+/* What a crash leaves of a job before the journal knows of it. */
+static void write_unfinished_job(Fixture *f, const char *id)
+{
+    g_autofree char *directory = g_build_filename(f->host->var, "wiki", "jobs", id, NULL);
+    g_assert_cmpint(g_mkdir_with_parents(directory, 0755), ==, 0);
+    g_autoptr(JobLog) log = job_log_open(directory, NULL);
+    g_autoptr(Plan) plan = update_plan();
+    Node *fields = node_new_map();
+    node_set(fields, "plan", plan_to_node(plan));
+    job_log_write(log, "plan", fields, TRUE);
+}
+
 static void a_damaged_file_is_named_and_made_anew_from_the_logs(Fixture *f, gconstpointer data)
 {
+    write_unfinished_job(f, "20251231-235959-0001");
     /* a job as worker.c and transaction.c write it */
     g_autofree char *directory = g_build_filename(f->host->var, "wiki", "jobs", "20260101-000000-0001", NULL);
     g_assert_cmpint(g_mkdir_with_parents(directory, 0755), ==, 0);
@@ -214,6 +227,7 @@ static void a_damaged_file_is_named_and_made_anew_from_the_logs(Fixture *f, gcon
     g_autoptr(JobRecord) job = journal_job(f->journal, "20260101-000000-0001", NULL);
     g_assert_cmpstr(job->verdict, ==, "updated");
     g_assert_false(job->open);
+    g_assert_null(journal_job_open_of(f->journal, "wiki", NULL));
     g_autoptr(AppRecord) app = journal_app(f->journal, "wiki", NULL);
     g_assert_cmpstr(app->version, ==, "2.0.0");
     g_assert_cmpint(app->index_seen, ==, 7);
