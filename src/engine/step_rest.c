@@ -23,6 +23,22 @@ static char *claim_name(const Job *job)
 
 /* --- ready: the last moment at which turning back costs nothing ------------------------------------------------ */
 
+/* What is live is where an update would go back to. Who leaves a damaged release by going to another, or starts it
+ * again, cannot be asked for one that is whole: there would be no way out. */
+static gboolean live_is_whole(Job *job, GError **error)
+{
+    const Plan *plan = job->plan;
+    g_autoptr(GError) local = NULL;
+    if (!plan->from || !plan->from_digest || job->layout->verify(job->place, plan->from, plan->from_digest, &local))
+        return TRUE;
+    if (step_is_in(step_find("stage"), plan->kind)) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return fault_prefix(error, "the way back is not there");
+    }
+    job_say(job, "the way back is damaged: %s", local->message);
+    return TRUE;
+}
+
 static gboolean way_back_holds(Job *job, GError **error)
 {
     const Plan *plan = job->plan;
@@ -32,8 +48,8 @@ static gboolean way_back_holds(Job *job, GError **error)
     if (g_strcmp0(current, plan->from) != 0)
         return fault_set(error, FAULT_STATE, "%s: the plan starts from %s, but %s is live", plan->app,
                          plan->from ? plan->from : "nothing", current ? current : "nothing");
-    if (plan->from && plan->from_digest && !job->layout->verify(job->place, plan->from, plan->from_digest, error))
-        return fault_prefix(error, "the way back is not there");
+    if (!live_is_whole(job, error))
+        return FALSE;
     if (plan->to && plan->to_tree && !job->layout->verify(job->place, plan->to, plan->to_tree, error))
         return FALSE;
     return TRUE;
