@@ -128,6 +128,19 @@ gboolean worker_start(const HostPlace *host, const Place *place, const char *id,
 /* --- the job's process ---------------------------------------------------------------------------------------------
  */
 
+#define LOCK_TRIES 10
+#define LOCK_PAUSE_MS 50
+
+/* Asked with the lock held. Another client may have taken a job whose process was not there yet for a dead one and
+ * brought it to its end: a closed job must not run, for nobody would recover it. */
+static gboolean may_work(const Place *place, Journal *journal, const char *id, GError **error)
+{
+    g_autoptr(JobRecord) record = journal_job(journal, id, error);
+    if (!record || record->open)
+        return record != NULL;
+    return fault_set(error, FAULT_STATE, "%s: job %s is at its end", place->app, id);
+}
+
 static int lock_for_job(HostPlace *host, const char *app, const char *id, GError **error)
 {
     g_autoptr(Place) place = place_new(host, app, NULL);
@@ -138,7 +151,18 @@ static int lock_for_job(HostPlace *host, const char *app, const char *id, GError
         return -1;
     }
     g_autofree char *verb = record->to ? g_strdup_printf("%s to %s", record->kind, record->to) : g_strdup(record->kind);
-    return lock_take(place, id, verb, record->requested_by ? record->requested_by : "?", error);
+    const char *who = record->requested_by ? record->requested_by : "?";
+    for (int try = 1;; try++) { /* a client that only looks whether somebody is at work holds it for a moment */
+        g_autoptr(GError) local = NULL;
+        fs_fd int fd = lock_take(place, id, verb, who, &local);
+        if (fd >= 0)
+            return may_work(place, journal, id, error) ? fs_fd_steal(&fd) : -1;
+        if (try == LOCK_TRIES || !g_error_matches(local, FAULT, FAULT_BUSY)) {
+            g_propagate_error(error, g_steal_pointer(&local));
+            return -1;
+        }
+        clock_sleep_ms(LOCK_PAUSE_MS);
+    }
 }
 
 /* After an update that failed under observation: back to the old release, with the data as they are. */
@@ -181,7 +205,8 @@ static Verdict run_return(Job *job)
 static void close_unopened(HostPlace *host, const char *id, const GError *cause)
 {
     g_autoptr(Journal) journal = journal_open(host, FALSE, NULL);
-    if (!journal)
+    g_autoptr(JobRecord) record = journal ? journal_job(journal, id, NULL) : NULL;
+    if (!record || !record->open)
         return;
     g_autoptr(GPtrArray) marks = journal_marks(journal, id, NULL);
     gboolean fresh = marks && marks->len == 0;

@@ -5,6 +5,7 @@
 #include "engine/joblog.h"
 #include "engine/lock.h"
 #include "engine/steps.h"
+#include "engine/worker.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -158,6 +159,25 @@ static void a_child_keeps_the_lock_of_a_dead_holder(Fixture *f, gconstpointer da
     close(fd);
 }
 
+static void a_job_at_its_end_is_not_run_again(Fixture *f, gconstpointer data)
+{
+    g_autoptr(Journal) journal = journal_open(f->host, FALSE, NULL);
+    g_autoptr(Plan) plan = plan_new(PLAN_RESTART, "wiki");
+    g_assert_true(journal_job_begin(journal, "j1", plan, "ann", NULL));
+    g_assert_true(journal_job_verdict(journal, "j1", "rolled-back", "stop", NULL, NULL));
+    g_assert_true(journal_job_close(journal, "j1", NULL));
+    g_setenv("LIFTLOCK_ROOT", f->root, TRUE);
+    static const char *const modes[] = {"run", "recover"};
+    for (guint i = 0; i < G_N_ELEMENTS(modes); i++) {
+        g_auto(GStrv) argv = g_strsplit("job wiki j1", " ", -1);
+        char *all[] = {argv[0], argv[1], argv[2], (char *)modes[i], NULL};
+        g_assert_cmpint(worker_main(4, all), ==, 3);
+    }
+    g_autoptr(JobRecord) job = journal_job(journal, "j1", NULL);
+    g_assert_cmpstr(job->verdict, ==, "rolled-back"); /* as it was */
+    g_assert_cmpstr(job->failed_step, ==, "stop");
+}
+
 static void the_fence_stands_while_any_claim_does(Fixture *f, gconstpointer data)
 {
     g_autofree char *shared = g_build_filename(f->place->root, "shared", NULL);
@@ -254,6 +274,7 @@ int main(int argc, char **argv)
          a_flood_of_output_ends_and_steps_are_still_written},
         {"/lock/a second taker is told who holds it", a_second_taker_is_told_who_holds_the_lock},
         {"/lock/a child keeps the lock of a dead holder", a_child_keeps_the_lock_of_a_dead_holder},
+        {"/worker/a job at its end is not run again", a_job_at_its_end_is_not_run_again},
         {"/claims/the fence stands while any claim does", the_fence_stands_while_any_claim_does},
         {"/claims/a fence file whose directory is gone is gone", a_fence_file_whose_directory_is_gone_is_gone},
         {"/claims/a planted maintenance link is replaced, not followed",
