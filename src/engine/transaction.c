@@ -117,26 +117,33 @@ static void halt(Job *job)
         job_say(job, "%s", second->message);
 }
 
-/* From here on the app was being brought to rest: what ran before may run no more. */
-static gboolean was_disturbed(const Step *begun)
+/* Whether the old pair of code and data is not known to run while the way back is at this step: from stop on the app
+ * was being brought to rest; what is undone after stop is undone beside an app that was observed to run. */
+static gboolean is_at_rest(const Step *step)
 {
-    return step_index(begun) >= step_index(step_find("stop"));
+    return step_index(step) >= step_index(step_find("stop"));
 }
 
-static gboolean go_back(Job *job, const Step *begun, GError **error)
+/* *reached: the step that the way back did not get past. */
+static gboolean go_back(Job *job, const Step *begun, const Step **reached, GError **error)
 {
+    *reached = begun;
     job->going_back = TRUE;
     job->part.no_new_facts = job->service.no_new_facts = TRUE;
     room_release(job);
     g_clear_pointer(&job->session, remote_session_close); /* its child is of the past, too */
-    if (!quiet_job(job->place, job->id, error))
+    if (!quiet_job(job->place, job->id, error)) {
+        if (is_at_rest(begun))
+            halt(job);
         return FALSE;
+    }
     for (guint i = step_index(begun) + 1; i > 0; i--) {
         const Step *step = &steps[i - 1];
         if (!step->undo || !step_is_in(step, job->plan->kind))
             continue;
+        *reached = step;
         if (!undo_step(job, step, error)) {
-            if (was_disturbed(begun))
+            if (is_at_rest(step))
                 halt(job);
             return FALSE;
         }
@@ -173,10 +180,11 @@ static Verdict fail(Job *job, const Step *begun, const GError *cause)
     log_step(job, begun, "failed", -1, cause);
     gboolean fenced = was_fenced(job, begun);
     g_autoptr(GError) local = NULL;
-    if (!go_back(job, begun, &local)) {
+    const Step *reached = NULL;
+    if (!go_back(job, begun, &reached, &local)) {
         fault_prefix(&local, "the way back from '%s' failed", cause->message);
-        const char *state = was_disturbed(begun) ? "fence and hold stand and nothing runs"
-                                                 : "what ran before runs on, but users may still be kept out";
+        const char *state = is_at_rest(reached) ? "fence and hold stand and nothing runs"
+                                                : "what ran before runs on, but users may still be kept out";
         fault_hint(&local, "%s; mend what is named, then run 'liftlock recover %s'", state, job->plan->app);
         return conclude(job, VERDICT_NEEDS_HELP, begun, local);
     }
