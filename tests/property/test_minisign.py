@@ -81,6 +81,7 @@ def test_their_signatures_verify_here(shim, tmp_path):
         }
 
 
+@pytest.mark.slow
 def test_more_than_4_gib(shim, tmp_path):
     """Sizes do not wrap: the last byte, past 2^32, counts."""
     made = call(shim, "generate", tmp_path / "k")
@@ -144,6 +145,7 @@ def test_their_plain_key_signs_here(shim, tmp_path):
     assert minisign("-Vm", tmp_path / "f", "-p", tmp_path / "k.pub", "-Q") == "app=a index=1\n"
 
 
+@pytest.mark.slow
 def test_our_encrypted_key_signs_there(shim, tmp_path):
     """With the limits that people get: a gigabyte, seconds."""
     passphrase = private(tmp_path / "passphrase", "correct horse\n")
@@ -155,6 +157,7 @@ def test_our_encrypted_key_signs_there(shim, tmp_path):
     assert theirs[:6] == b"EdScB2" and struct.unpack("<QQ", theirs[38:54]) == (33554432, 1073741824)
 
 
+@pytest.mark.slow
 def test_their_encrypted_key_signs_here(shim, tmp_path):
     minisign("-G", "-p", tmp_path / "k.pub", "-s", tmp_path / "k.key", stdin="correct horse\ncorrect horse\n")
     passphrase = private(tmp_path / "passphrase", "correct horse\nnot this line\n")

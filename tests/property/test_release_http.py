@@ -432,6 +432,7 @@ def killed_at(publisher, calls, number):
     return done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", POINTS)
 def test_killed_anywhere_a_reader_finds_the_old_or_the_new(publisher, calls):
     """Old index and new signature is the one gap, known and closed by the next run; files that are listed are always whole."""
@@ -460,6 +461,7 @@ def test_killed_anywhere_a_reader_finds_the_old_or_the_new(publisher, calls):
     assert number < 199
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_old(publisher):
     publisher.release()
     for number in range(1, 60):
@@ -493,6 +495,7 @@ def test_a_full_disk_leaves_the_old(publisher):
         min_size=1, max_size=6,
     )
 )  # fmt: skip
+@pytest.mark.slow
 def test_any_history_is_consistent(shim, tmp_path_factory, history):
     publisher = Publisher(shim, tmp_path_factory.mktemp("any"))
     number, listed, withdrawn = 0, set(), set()
