@@ -201,7 +201,8 @@ static gboolean archive_signature_check(Catalog *catalog, const ArchiveWanted *w
 
 static guint64 archive_limit(const Catalog *catalog, const ArchiveWanted *wanted)
 {
-    return wanted->size_bytes > 0 ? (guint64)wanted->size_bytes : (guint64)catalog->host->max_release_bytes;
+    guint64 limit = (guint64)catalog->host->max_release_bytes;
+    return wanted->size_bytes > 0 ? MIN((guint64)wanted->size_bytes, limit) : limit;
 }
 
 int catalog_archive(Catalog *catalog, const ArchiveWanted *wanted, RemoteProgress progress, gpointer data,

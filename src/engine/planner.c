@@ -151,7 +151,10 @@ static gboolean plan_sources(Planner *planner, Plan *plan, const Release *releas
         return FALSE;
     ArchiveWanted wanted = {plan->to, plan->url, plan->signature_url, plan->to_sha256, plan->download_bytes};
     plan->cached_bytes = (gint64)catalog_cached(planner->place, &wanted);
-    return TRUE;
+    return room_for_download(planner->place, planner->host_config,
+                             (guint64)MAX(plan->download_bytes - plan->cached_bytes, 0), (guint64)plan->download_bytes,
+                             (guint64)release->unpacked_bytes, error) ||
+           fault_prefix(error, "%s %s", plan->app, plan->to);
 }
 
 static gboolean same_version(const char *a, const char *b)

@@ -21,6 +21,26 @@ static char *megabytes(guint64 bytes)
     return g_strdup_printf("%" G_GUINT64_FORMAT " MB", (bytes + 999999) / 1000000);
 }
 
+gboolean room_for_download(const Place *place, const HostConfig *host, guint64 download_bytes, guint64 archive_bytes,
+                           guint64 unpacked_bytes, GError **error)
+{
+    guint64 largest = MAX(archive_bytes, unpacked_bytes);
+    if (largest > (guint64)host->max_release_bytes) {
+        g_autofree char *size = megabytes(largest), *limit = megabytes((guint64)host->max_release_bytes);
+        fault_set(error, FAULT_REQUIREMENT, "the release has %s, this host takes at most %s", size, limit);
+        return fault_hint(error, "if that is right, raise max_release_size in liftlock.toml");
+    }
+    FsRoom room;
+    if (!fs_room(place->state, &room, error))
+        return FALSE;
+    guint64 need_bytes = download_bytes + (guint64)host->space_margin_bytes;
+    if (need_bytes <= room.free_bytes)
+        return TRUE;
+    g_autofree char *need = megabytes(need_bytes), *have = megabytes(room.free_bytes);
+    fault_set(error, FAULT_SPACE, "%s: the download needs %s, %s are free", place->state, need, have);
+    return fault_hint(error, "free room there, then try again");
+}
+
 void room_check(const Place *place, const HostConfig *host, const Manifest *manifest, guint64 download_bytes,
                 guint64 unpack_bytes, guint64 unpack_entries, guint64 data_bytes, GPtrArray *objections)
 {
