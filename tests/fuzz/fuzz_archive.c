@@ -111,7 +111,10 @@ static gboolean check_entry(int parent_fd, const char *name, const char *path, c
     g_assert_true(S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) || S_ISLNK(st->st_mode));
     g_assert_true(S_ISLNK(st->st_mode) || (st->st_mode & 07022) == 0);
     struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH};
-    int fd = (int)syscall(SYS_openat2, *(int *)data, path, &how, sizeof how);
+    int fd;
+    do /* a rename anywhere on the machine is reason enough for the kernel to say EAGAIN */
+        fd = (int)syscall(SYS_openat2, *(int *)data, path, &how, sizeof how);
+    while (fd < 0 && errno == EAGAIN);
     g_assert_true(fd >= 0 || errno == ENOENT || errno == ELOOP || errno == ENOTDIR || errno == ENAMETOOLONG);
     if (fd >= 0)
         close(fd);

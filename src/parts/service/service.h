@@ -12,7 +12,7 @@ typedef struct ServiceState {
     gboolean active;  /* runs, or waits for its first connection (socket) */
     gboolean enabled; /* starts at boot */
     gboolean masked;
-    gboolean at_rest;     /* its administrator wants it so: masked or stopped; not failed, not about to start */
+    gboolean at_rest;   /* its administrator wants it so: masked or stopped; not failed, not about to start */
     char *enablement;   /* as the manager says: "enabled", "static", "masked" ... */
     guint64 restarts;   /* by the manager itself, since the last start */
     pid_t main_pid;     /* 0: none */
