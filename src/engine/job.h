@@ -29,6 +29,7 @@ typedef struct Job {
     PartContext service; /* for services: they outlive the job */
     RemoteSession *session;
     gboolean going_back;
+    gboolean unconcluded;   /* the journal does not take the verdict: the job stays open */
     gboolean return_wanted; /* observe asks for a return job after this one */
 } Job;
 

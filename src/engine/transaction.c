@@ -15,6 +15,7 @@
 #define UNDO_TRIES 3
 #define UNDO_PAUSE_MS 500
 #define FORWARD_TRIES 3
+#define JOURNAL_TRIES 3
 
 const char *verdict_name(Verdict verdict)
 {
@@ -56,14 +57,39 @@ static void log_step(Job *job, const Step *step, const char *mark, gint64 durati
     status_file_write(job, step->name, mark, 0, 0, NULL);
 }
 
+/* Tries a last word to the journal again: a full disk may have room a moment later. */
+static gboolean journal_takes(Job *job, gboolean (*write)(Job *, gconstpointer, GError **), gconstpointer what)
+{
+    for (int try = 1;; try++) {
+        g_autoptr(GError) local = NULL;
+        if (write(job, what, &local))
+            return TRUE;
+        job_say(job, "%s", local->message);
+        if (try == JOURNAL_TRIES)
+            return FALSE;
+        clock_sleep_ms(UNDO_PAUSE_MS * try);
+    }
+}
+
+typedef struct Conclusion {
+    Verdict verdict;
+    const char *step;
+    const GError *cause;
+} Conclusion;
+
+static gboolean write_verdict(Job *job, gconstpointer what, GError **error)
+{
+    const Conclusion *end = what;
+    return journal_job_verdict(job->journal, job->id, verdict_name(end->verdict), end->step, end->cause, error);
+}
+
 /* The verdict is written before anybody is told of it. A journal that cannot take it leaves the job open, and recovery
  * comes to the same verdict again. */
 static Verdict conclude(Job *job, Verdict verdict, const Step *failed, const GError *cause)
 {
     const char *step = failed ? failed->name : NULL;
-    g_autoptr(GError) local = NULL;
-    if (!journal_job_verdict(job->journal, job->id, verdict_name(verdict), step, cause, &local))
-        job_say(job, "%s", local->message);
+    Conclusion end = {verdict, step, cause};
+    job->unconcluded = !journal_takes(job, write_verdict, &end);
     Node *fields = node_new_map();
     node_set_text(fields, "verdict", verdict_name(verdict));
     node_set_text(fields, "step", step);
@@ -75,13 +101,16 @@ static Verdict conclude(Job *job, Verdict verdict, const Step *failed, const GEr
     return verdict;
 }
 
+static gboolean write_end(Job *job, gconstpointer what, GError **error)
+{
+    return journal_job_close(job->journal, job->id, error);
+}
+
 /* needs-help before commit leaves the job open: the road back is not at its end. */
 static void close_job(Job *job)
 {
-    g_autoptr(GError) local = NULL;
-    if (!journal_job_close(job->journal, job->id, &local))
-        job_say(job, "%s", local->message);
-    job_log_write(job->log, "closed", NULL, TRUE);
+    if (!job->unconcluded && journal_takes(job, write_end, NULL))
+        job_log_write(job->log, "closed", NULL, TRUE);
 }
 
 /* --- the road back ---------------------------------------------------------------------------------------------- */
@@ -248,6 +277,8 @@ static Verdict run_after_commit(Job *job, guint first)
             continue;
         if (step->flags & STEP_NEVER_FAILS) /* the verdict stands before anything is deleted */
             conclude(job, VERDICT_UPDATED, NULL, NULL);
+        if (job->unconcluded)
+            return VERDICT_UPDATED;
         g_autoptr(GError) cause = NULL;
         if (run_step_forwards(job, step, &cause) || (step->flags & STEP_NEVER_FAILS))
             continue;
