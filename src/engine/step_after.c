@@ -48,9 +48,13 @@ gboolean open_act(Job *job, GError **error)
         !part_run_line(&job->part, "fence hook", old->fence.off, job->place->current, old->fence.max_ms, FAULT_HOOK,
                        error))
         return FALSE;
-    /* What runs is proven; a worker that does not come up is for observe to judge. */
+    /* What runs is proven; a worker that does not come up is for observe to judge. Our own failure is tried again. */
     g_autoptr(GError) late = NULL;
     gboolean good = live_start_rest(job, &late);
+    if (!good && fault_row(fault_code_of(late))->blames != BLAMES_RELEASE) {
+        g_propagate_error(error, g_steal_pointer(&late));
+        return FALSE;
+    }
     if (!good)
         job_say(job, "%s", late->message);
     return passes_clear(job->place, error) && job_fact_set(job, "open.problem", good ? "" : late->message, error);
