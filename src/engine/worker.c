@@ -258,20 +258,15 @@ int worker_main(int argc, char **argv)
 #define DEAD_AFTER_MS 3000
 
 typedef struct Follow {
-    char *next; /* a return job */
-    gboolean closed;
+    const Place *place;
+    Journal *journal;
+    const char *id;
+    const char *started; /* the job that the process was started for: under that name it holds the lock for its return
+                            job as well */
+    gint64 lonely_since;
+    gboolean seen; /* its process, alive */
+    char *next;    /* a return job */
 } Follow;
-
-static void follow_line(const Node *line, Follow *follow)
-{
-    const char *type = node_get_text(line, "type", "");
-    if (strcmp(type, "closed") == 0)
-        follow->closed = TRUE;
-    if (strcmp(type, "return") == 0) {
-        g_free(follow->next);
-        follow->next = g_strdup(node_get_text(line, "job", NULL));
-    }
-}
 
 static gboolean worker_lives(const Place *place, const char *id)
 {
@@ -279,57 +274,71 @@ static gboolean worker_lives(const Place *place, const char *id)
     return holder && holder->alive && strcmp(holder->job, id) == 0;
 }
 
-/* The job's own record, once it is at its end; what a worker that died leaves is an open job without a live holder. */
-static JobRecord *end_of(const Place *place, Journal *journal, const char *id, gint64 *lonely_since, GError **error)
+/* The job's own record, once it is at its end; what a worker that died leaves is an open job without a live holder. A
+ * process that was not seen yet may still be on its way to the lock, and the record an earlier try's. */
+static JobRecord *end_of(Follow *follow, GError **error)
 {
-    if (worker_lives(place, id)) {
-        *lonely_since = clock_monotonic_ms();
-        return NULL;
+    if (worker_lives(follow->place, follow->started)) {
+        follow->seen = TRUE;
+        return follow->next ? journal_job(follow->journal, follow->id, NULL) : NULL;
     }
-    g_autoptr(JobRecord) record = journal_job(journal, id, NULL);
-    if (record && (!record->open || g_strcmp0(record->verdict, "needs-help") == 0))
+    gboolean gone = follow->seen || clock_monotonic_ms() - follow->lonely_since > DEAD_AFTER_MS;
+    g_autoptr(JobRecord) record = journal_job(follow->journal, follow->id, NULL);
+    if (record && (!record->open || (gone && g_strcmp0(record->verdict, "needs-help") == 0)))
         return g_steal_pointer(&record);
-    if (clock_monotonic_ms() - *lonely_since > DEAD_AFTER_MS) {
-        fault_set(error, FAULT_INTERRUPTED, "the process of job %s died", id);
-        fault_hint(error, "run 'liftlock recover %s'", place->app);
+    if (gone) {
+        fault_set(error, FAULT_INTERRUPTED, "the process of job %s died", follow->id);
+        fault_hint(error, "run 'liftlock recover %s'", follow->place->app);
     }
     return NULL;
 }
 
-static gboolean lines_pass_on(const char *directory, guint64 *offset, Follow *follow, WorkerLine on_line, gpointer data)
+static gboolean lines_pass_on(Follow *follow, const char *directory, guint64 *offset, WorkerLine on_line, gpointer data)
 {
     g_autoptr(GPtrArray) lines = job_log_read(directory, offset, NULL);
     for (guint i = 0; lines && i < lines->len; i++) {
-        follow_line(g_ptr_array_index(lines, i), follow);
+        const Node *line = g_ptr_array_index(lines, i);
+        if (strcmp(node_get_text(line, "type", ""), "return") == 0) {
+            g_free(follow->next);
+            follow->next = g_strdup(node_get_text(line, "job", NULL));
+        }
         if (on_line)
-            on_line(g_ptr_array_index(lines, i), data);
+            on_line(line, data);
     }
     return lines && lines->len > 0;
+}
+
+static JobRecord *follow_job(Follow *follow, WorkerLine on_line, gpointer data, GError **error)
+{
+    g_autofree char *directory = g_build_filename(follow->place->jobs, follow->id, NULL);
+    guint64 offset = 0;
+    JobRecord *record = NULL;
+    GError *local = NULL;
+    follow->lonely_since = clock_monotonic_ms();
+    while (!record && !local) {
+        gboolean moved = lines_pass_on(follow, directory, &offset, on_line, data);
+        record = end_of(follow, &local);
+        if (!record && !local && !moved)
+            clock_sleep_ms(POLL_MS);
+    }
+    lines_pass_on(follow, directory, &offset, on_line, data); /* what came between the last look and the end */
+    if (local)
+        g_propagate_error(error, local);
+    return record;
 }
 
 JobRecord *worker_follow(const HostPlace *host, const Place *place, Journal *journal, const char *id,
                          WorkerLine on_line, gpointer data, GError **error)
 {
-    g_autofree char *directory = g_build_filename(place->jobs, id, NULL);
-    Follow follow = {0};
-    guint64 offset = 0;
-    gint64 lonely_since = clock_monotonic_ms();
-    JobRecord *record = NULL;
-    GError *local = NULL;
-    while (!record && !local) {
-        gboolean moved = lines_pass_on(directory, &offset, &follow, on_line, data);
-        record = end_of(place, journal, id, &lonely_since, &local);
-        if (!record && !local && !moved)
-            clock_sleep_ms(POLL_MS);
-    }
-    lines_pass_on(directory, &offset, &follow, on_line, data); /* what came between the last look and the end */
-    if (local)
-        g_propagate_error(error, local);
-    g_autofree char *next = follow.next;
-    if (record && next) {
-        job_record_free(record);
-        return worker_follow(host, place, journal, next, on_line, data, error);
-    }
+    Follow follow = {.place = place, .journal = journal, .id = id, .started = id};
+    JobRecord *record = follow_job(&follow, on_line, data, error);
+    g_autofree char *next = g_steal_pointer(&follow.next);
+    if (!record || !next)
+        return record;
+    job_record_free(record);
+    follow.id = next;
+    record = follow_job(&follow, on_line, data, error);
+    g_free(follow.next);
     return record;
 }
 
