@@ -68,7 +68,9 @@ const char *call_app(const Call *call)
 char *cli_line(const char *text)
 {
     enum { LIMIT = 8192 };
-    g_autofree char *plain = g_strdelimit(g_strdup(text), "\t", ' ');
+    g_autofree char *flat = g_strdelimit(g_strdup(text), "\t", ' ');
+    g_auto(GStrv) parts = g_strsplit(flat, "\n", -1); /* a message and its hint */
+    g_autofree char *plain = g_strjoinv("; ", parts);
     return shown_bytes(plain, strlen(plain), LIMIT);
 }
 
@@ -123,14 +125,27 @@ static const Verb *verb_find(const char *name, GError **error)
     return NULL;
 }
 
+/* The command as it can be pasted into a shell: '>=2 <3' must not become a redirection. */
+static char *command_again(int argc, char **argv)
+{
+    GString *line = g_string_new("liftlock");
+    for (int i = 1; i < argc; i++) {
+        gboolean plain = *argv[i] && !argv[i][strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                              "0123456789_-+=.,:/@%")];
+        g_autofree char *quoted = plain ? NULL : g_shell_quote(argv[i]);
+        g_string_append_printf(line, " %s", plain ? argv[i] : quoted);
+    }
+    return g_string_free(line, FALSE);
+}
+
 /* Who owns liftlock's places must be the one who changes them. */
 static gboolean rights_check(const Call *call, int argc, char **argv, GError **error)
 {
     if (!(call->verb->flags & CHANGES_HOST) || call->options.help || geteuid() == 0 || call->host->own_root)
         return TRUE;
-    g_autofree char *line = g_strjoinv(" ", argv + 1);
+    g_autofree char *line = command_again(argc, argv);
     fault_set(error, FAULT_RIGHTS, "%s changes this host, which needs root", call->verb->name);
-    return fault_hint(error, "sudo liftlock %s", line);
+    return fault_hint(error, "sudo %s", line);
 }
 
 void call_complain(const GError *error)
