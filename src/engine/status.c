@@ -158,8 +158,7 @@ Node *status_of(const HostPlace *host, const char *app, GError **error)
     Node *status = node_new_map();
     node_set_text(status, "app", app);
     node_set_text(status, "version", observed->version);
-    const char *offered = observed->record ? observed->record->offered : NULL;
-    node_set_text(status, "offered", g_strcmp0(offered, observed->version) != 0 ? offered : NULL);
+    node_set_text(status, "offered", observed->record ? observed->record->offered : NULL);
     node_set_text(status, "checked_at", observed->record ? observed->record->checked_at : NULL);
     node_set_text(status, "pin", observed->record ? observed->record->pin : NULL);
     node_set_text(status, "source",
