@@ -105,12 +105,13 @@ static void add_issue(Node *issues, Condition *worst, Condition condition, const
 static void inspect_tree(Observed *observed, Node *issues, Condition *worst)
 {
     g_autoptr(GError) error = NULL;
+    g_autofree char *advice =
+        g_strdup_printf("'liftlock rollback %s --to VERSION' goes to a release that is recorded", observed->app);
     const LayoutDriver *layout = observed->manifest ? layout_find(observed->manifest->layout, &error) : NULL;
     if (!observed->version)
         add_issue(issues, worst, CONDITION_BROKEN, "nothing is live", "install a release with 'liftlock update'");
     else if (!observed->tree)
-        add_issue(issues, worst, CONDITION_BROKEN, "nothing is recorded about the live release",
-                  "'liftlock rollback APP --to VERSION' goes to a release that is recorded");
+        add_issue(issues, worst, CONDITION_BROKEN, "nothing is recorded about the live release", advice);
     else if (!layout || !layout->verify(observed->place, observed->version, observed->tree, &error))
         add_issue(issues, worst, CONDITION_DEGRADED, error->message,
                   "somebody changed the release's files; 'liftlock update' or 'liftlock rollback' replaces them");
@@ -135,12 +136,12 @@ static void inspect_claims(Observed *observed, Node *issues, Condition *worst)
 {
     g_autoptr(GPtrArray) fence = claims(observed->place, CLAIM_FENCE);
     g_autoptr(GPtrArray) hold = claims(observed->place, CLAIM_HOLD);
+    g_autofree char *advice = g_strdup_printf("'liftlock maintenance %s off' ends it if it is yours", observed->app);
     if (hold->len > 0)
         add_issue(issues, worst, CONDITION_BROKEN, "a hold stands: no service of the app may start",
                   "run 'liftlock recover'");
     else if (fence->len > 0)
-        add_issue(issues, worst, CONDITION_DEGRADED, "the app is in maintenance",
-                  "'liftlock maintenance APP off' ends it if it is yours");
+        add_issue(issues, worst, CONDITION_DEGRADED, "the app is in maintenance", advice);
 }
 
 Node *inspect_app(const HostPlace *host, const char *app, GError **error)
