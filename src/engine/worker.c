@@ -106,12 +106,28 @@ char *job_create(const HostPlace *host, const Place *place, Journal *journal, co
     return g_steal_pointer(&id);
 }
 
+/* What a job must know of its caller's environment: the root, and the limits that an ordinary user set there. A root
+ * job is told nothing. */
+static GPtrArray *environment_new(const HostPlace *host)
+{
+    GPtrArray *environment = g_ptr_array_new_with_free_func(g_free);
+    if (host->own_root)
+        g_ptr_array_add(environment, g_strconcat("LIFTLOCK_ROOT=", host->root, NULL));
+    for (const Key *key = host_config_keys; key->name && geteuid() != 0; key++) {
+        const char *value = key->env ? g_getenv(key->env) : NULL;
+        if (value)
+            g_ptr_array_add(environment, g_strconcat(key->env, "=", value, NULL));
+    }
+    g_ptr_array_add(environment, NULL);
+    return environment;
+}
+
 gboolean worker_start(const HostPlace *host, const Place *place, const char *id, WorkerMode mode, GError **error)
 {
     g_autofree char *program = g_build_filename(place->jobs, id, "bin", "liftlock", NULL);
     const char *const argv[] = {program, "inner", "job", place->app, id, mode == WORKER_RUN ? "run" : "recover", NULL};
-    g_autofree char *root = host->own_root ? g_strconcat("LIFTLOCK_ROOT=", host->root, NULL) : NULL;
-    const char *const environment[] = {root, NULL};
+    g_autoptr(GPtrArray) variables = environment_new(host);
+    const char *const *environment = (const char *const *)variables->pdata;
     if (service_manager_available(place)) {
         g_autofree char *unit = quiet_unit_name(id);
         g_autofree char *description = g_strdup_printf("liftlock: %s, job %s", place->app, id);
