@@ -62,6 +62,13 @@ static gboolean options_check(const Call *call, GError **error)
     return TRUE;
 }
 
+/* The publisher's name is part of what is signed; a guess from the address may miss it. */
+static void hint_at_name(const Call *call, GError **error)
+{
+    if (!call->options.name && error && g_error_matches(*error, FAULT, FAULT_VERIFY))
+        fault_hint(error, "say --name with the name that the publisher gives the app");
+}
+
 /* Without a word on trust: say what is there, and stop. */
 static int say_what_is_there(Call *call, const char *name, const char *source, GError **error)
 {
@@ -71,8 +78,10 @@ static int say_what_is_there(Call *call, const char *name, const char *source, G
     g_autoptr(Planner) planner = planner_open_new(call->host, name, text, error);
     g_autoptr(GPtrArray) objections = g_ptr_array_new_with_free_func((GDestroyNotify)objection_free);
     const Release *offer = NULL;
-    if (!planner || !planner_check(planner, &offer, objections, error))
+    if (!planner || !planner_check(planner, &offer, objections, error)) {
+        hint_at_name(call, error);
         return -1;
+    }
     call_say(call, "found at %s, by nobody's word:", source);
     call_say(call, "  app       %s", planner->catalog->index->app ? planner->catalog->index->app : "(not said)");
     call_say(call, "  version   %s", offer ? offer->version : "(none offered)");
@@ -98,8 +107,7 @@ static gboolean is_new(const Call *call, const Planner *planner, GError **error)
     if (access(planner->place->config, F_OK) != 0)
         return TRUE;
     fault_set(error, FAULT_USAGE, "install: there is an app '%s' already", planner->config->name);
-    return fault_hint(error, "'liftlock update %s' brings it up to date; another --name installs it a second time",
-                      planner->config->name);
+    return fault_hint(error, "'liftlock update %s' brings it up to date", planner->config->name);
 }
 
 static char *name_from(const char *source)
@@ -139,6 +147,7 @@ int verb_install(Call *call, GError **error)
                   planner->config->source.channel);
     if (local) {
         g_propagate_error(error, g_steal_pointer(&local));
+        hint_at_name(call, error);
         return -1;
     }
     if (call->options.dry_run) {

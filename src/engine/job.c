@@ -7,7 +7,7 @@
 #include "engine/status_file.h"
 #include "parts/service/service.h"
 
-#include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,16 +46,23 @@ AppConfig *engine_app_config(const HostPlace *host, const char *app, GError **er
     return NULL;
 }
 
-static gboolean user_ids(Place *place, const char *user, GError **error)
+/* With a root of one's own the caller owns it all; but a publisher's lines run as root only where the host says so. */
+static gboolean caller_ids(Place *place, const AppConfig *config, GError **error)
 {
-    if (!user) { /* with a root of one's own, the caller owns it all */
-        place->uid = getuid();
-        place->gid = getgid();
-        struct passwd *self = getpwuid(place->uid);
-        place->user = g_strdup(self ? self->pw_name : "?");
+    place->uid = getuid();
+    place->gid = getgid();
+    struct passwd *self = getpwuid(place->uid);
+    place->user = g_strdup(self ? self->pw_name : "?");
+    if (place->uid != 0 || config->app.privileged_hooks)
         return TRUE;
-    }
-    errno = 0;
+    fault_set(error, FAULT_CONFIG, "%s: without a user its programs would run as root", place->app);
+    return fault_hint(error, "name one: --user at install, or 'user' in [app] of %s", place->config);
+}
+
+static gboolean user_ids(Place *place, const AppConfig *config, const char *user, GError **error)
+{
+    if (!user)
+        return caller_ids(place, config, error);
     struct passwd *entry = getpwnam(user);
     if (!entry) {
         fault_set(error, FAULT_CONFIG, "%s: the user '%s' does not exist", place->app, user);
@@ -65,9 +72,12 @@ static gboolean user_ids(Place *place, const char *user, GError **error)
         fault_set(error, FAULT_RIGHTS, "%s runs as the user '%s'", place->app, user);
         return fault_hint(error, "run the same command with sudo");
     }
+    struct group *group = config->app.group ? getgrnam(config->app.group) : NULL;
+    if (config->app.group && !group)
+        return fault_set(error, FAULT_CONFIG, "%s: the group '%s' does not exist", place->app, config->app.group);
     place->user = g_strdup(user);
     place->uid = entry->pw_uid;
-    place->gid = entry->pw_gid;
+    place->gid = group ? group->gr_gid : entry->pw_gid;
     place->change_user = geteuid() == 0 && entry->pw_uid != 0;
     return TRUE;
 }
@@ -78,7 +88,7 @@ Place *engine_place(const HostPlace *host, const AppConfig *config, GError **err
     const char *user = config->app.user;
     if (!user && !host->own_root)
         user = config->name;
-    return user_ids(place, user, error) ? g_steal_pointer(&place) : NULL;
+    return user_ids(place, config, user, error) ? g_steal_pointer(&place) : NULL;
 }
 
 /* --- facts --- */
@@ -212,26 +222,26 @@ static char *shared_set_name(const char *path)
     return g_strdup_printf("shared-%s-%.*s", plain, DIGEST, digest);
 }
 
-static void sets_add_manifest(Job *job, const Manifest *manifest)
+void data_sets_add(GPtrArray *sets, GPtrArray *own, const Manifest *manifest)
 {
     for (guint i = 0; i < manifest->data->len; i++) {
         DataSet *set = g_ptr_array_index(manifest->data, i);
         fingerprint_from_schema(set, manifest);
-        if (class_goes_back(set->class_) && !(set->path && sets_have(job->sets, set->path)))
-            g_ptr_array_add(job->sets, set);
+        if (class_goes_back(set->class_) && !(set->path && sets_have(sets, set->path)))
+            g_ptr_array_add(sets, set);
     }
     for (guint i = 0; i < manifest->shared->len; i++) {
         const SharedPath *shared = g_ptr_array_index(manifest->shared, i);
         g_autofree char *path = g_build_filename("shared", shared->path, NULL);
-        if (!class_goes_back(shared->class_) || sets_have(job->sets, path))
+        if (!class_goes_back(shared->class_) || sets_have(sets, path))
             continue;
         DataSet *set = g_new0(DataSet, 1);
         set->name = shared_set_name(shared->path);
         set->driver = g_strdup("files");
         set->class_ = shared->class_;
         set->path = g_steal_pointer(&path);
-        g_ptr_array_add(job->own_sets, set);
-        g_ptr_array_add(job->sets, set);
+        g_ptr_array_add(own, set);
+        g_ptr_array_add(sets, set);
     }
 }
 
@@ -242,6 +252,11 @@ static void own_set_free(gpointer data)
     g_free(set->driver);
     g_free(set->path);
     g_free(set);
+}
+
+GPtrArray *data_sets_own_new(void)
+{
+    return g_ptr_array_new_with_free_func(own_set_free);
 }
 
 /* --- opening --- */
@@ -269,10 +284,10 @@ static gboolean manifests_load(Job *job, GError **error)
     if (!job->manifest)
         return FALSE;
     job->sets = g_ptr_array_new();
-    job->own_sets = g_ptr_array_new_with_free_func(own_set_free);
+    job->own_sets = data_sets_own_new();
     if (job->installed)
-        sets_add_manifest(job, job->installed);
-    sets_add_manifest(job, job->manifest);
+        data_sets_add(job->sets, job->own_sets, job->installed);
+    data_sets_add(job->sets, job->own_sets, job->manifest);
     return TRUE;
 }
 

@@ -22,9 +22,7 @@ static const char *const notify_names[] = {"webhook", "command", "log", NULL};
 /* clang-format off */
 /* Whom children run as and whom liftlock believes is for the file alone: those rows have no variable. */
 const Key host_config_keys[] = {
-    {"child_user", KEY_TEXT, OF(HostConfig, child_user), "liftlock", "system user of the children that touch network and archives"},
     {"allow_trust_none", KEY_BOOL, OF(HostConfig, allow_trust_none), "false", "whether an app may be installed without any trust"},
-    {"job_retry", KEY_DURATION, OF(HostConfig, job_retry_ms), "1m", "first wait before a failed job is tried again; doubles", .min = 1000, .max = DAY_MS, .env = "LIFTLOCK_JOB_RETRY"},
     {"max_release_size", KEY_SIZE, OF(HostConfig, max_release_bytes), "8GiB", "largest release, packed or unpacked", .min = 1, .max = G_MAXINT64, .env = "LIFTLOCK_MAX_RELEASE_SIZE"},
     {"max_file_size", KEY_SIZE, OF(HostConfig, max_file_bytes), "4GiB", "largest file of a release", .min = 1, .max = G_MAXINT64, .env = "LIFTLOCK_MAX_FILE_SIZE"},
     {"max_entries", KEY_INT, OF(HostConfig, max_entries), "1000000", "most files and directories of a release", .min = 1, .max = 100000000, .env = "LIFTLOCK_MAX_ENTRIES"},

@@ -18,9 +18,7 @@ typedef struct NotifyConfig { /* [notify.NAME] */
 } NotifyConfig;
 
 typedef struct HostConfig {
-    char *child_user;          /* "liftlock" */
     gboolean allow_trust_none; /* apps may be installed with [trust] level "none" */
-    gint64 job_retry_ms;       /* first back-off between attempts */
     gint64 max_release_bytes, max_file_bytes, max_entries, max_index_bytes;
     gint64 space_margin_bytes;
     char *proxy;

@@ -4,6 +4,7 @@ import glob
 import hashlib
 import json
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -83,7 +84,8 @@ class Host:
         if self.user:
             subprocess.run(["chown", "-R", self.user + ":", self.root, self.source], check=True)
         self.offer(OLD)
-        self.must("install", self.source, "--trust", "none", "--name", "ledger")
+        self.must("install", self.source, "--trust", "none", "--name", "ledger", "--user",
+                  self.user or pwd.getpwuid(os.geteuid()).pw_name)
         for number in range(1, 21):
             self.ask("POST", "/%d" % number)
         self.trees[OLD] = tree_digest(os.path.join(self.app, "releases", OLD))

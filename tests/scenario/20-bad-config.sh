@@ -115,7 +115,6 @@ host_says 'allow_trust_nome = true\n' "$of_host:1:1: unknown key 'allow_trust_no
 host_says 'allow_trust_none = "true"\n' "$of_host:1:20: 'allow_trust_none' must be true or false, not the text 'true'"
 host_says 'max_entries = 1\nmax_entries = 1\n' "$of_host:2:1: the key \"max_entries\" appears twice (line 1)"
 host_says 'max_index_size = "2MiB"\n' "$of_host:1:18: 'max_index_size' must be a size from 1KiB to 1MiB, such as 10MB or 1GiB, not the text '2MiB'"
-host_says 'job_retry = "soon"\n' "$of_host:1:13: 'job_retry' must be a time from 1s to 1d, such as 30s, 5m or 2h, not 'soon'"
 host_says '\tmax_entries\t=\t1e3\n' "$of_host:1:16: 'max_entries' must be a whole number from 1 to 100000000, not '1e3'"
 host_says '[app]\n' "$of_host:1:2: unknown key 'app'"
 host_says 'allow_trust_none = false\n' "$app: this host does not allow trust level 'none'"
