@@ -181,17 +181,23 @@ gboolean seal_act(Job *job, GError **error)
     return journal_release_put(job->journal, job->plan->app, &record, error);
 }
 
-/* What the data look like now, all sets in one text. A set that cannot tell is left out. */
-static char *fingerprints(Job *job)
+/* What the data look like now, all sets in one text. */
+static char *fingerprints(Job *job, GError **error)
 {
-    GString *all = g_string_new(NULL);
+    g_autoptr(GString) all = g_string_new(NULL);
     for (guint i = 0; i < job->sets->len; i++) {
         const DataSet *set = g_ptr_array_index(job->sets, i);
-        const BackupDriver *driver = backup_find(set, NULL);
-        g_autofree char *print = driver && driver->fingerprint ? driver->fingerprint(&job->part, set, NULL) : NULL;
-        g_string_append_printf(all, "%s=%s\n", set->name, print ? print : "");
+        const BackupDriver *driver = backup_find(set, error);
+        if (!driver)
+            return NULL;
+        if (!driver->fingerprint)
+            continue;
+        g_autofree char *print = driver->fingerprint(&job->part, set, error);
+        if (!print)
+            return NULL;
+        g_string_append_printf(all, "%s=%s\n", set->name, print);
     }
-    return g_string_free(all, FALSE);
+    return g_string_free(g_steal_pointer(&all), FALSE);
 }
 
 /* Asks a check in the staged tree, without network and with the data read-only. */
@@ -247,11 +253,15 @@ gboolean trial_act(Job *job, GError **error)
             return FALSE;
     if (job->manifest->trial->len == 0)
         return TRUE;
-    g_autofree char *before = fingerprints(job);
+    g_autofree char *before = fingerprints(job, error);
+    if (!before)
+        return FALSE;
     for (guint i = 0; i < job->manifest->trial->len; i++)
         if (!trial_one(job, g_ptr_array_index(job->manifest->trial, i), error))
             return FALSE;
-    g_autofree char *after = fingerprints(job);
+    g_autofree char *after = fingerprints(job, error);
+    if (!after)
+        return FALSE;
     if (strcmp(before, after) != 0)
         return fault_set(error, FAULT_TRIAL, "trial of %s %s changed the shape of the live data", job->plan->app,
                          job->plan->to);
