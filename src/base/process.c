@@ -408,6 +408,11 @@ pid_t process_start(const ProcessSpec *spec, gboolean detached, int output_fd, G
 
 /* --- telling --- */
 
+gboolean process_was_killed(const ProcessOutcome *outcome)
+{
+    return !outcome->timed_out && !outcome->exited && outcome->status == SIGKILL;
+}
+
 char *process_describe(const ProcessOutcome *outcome)
 {
     if (outcome->timed_out && outcome->duration_ms < 1000)

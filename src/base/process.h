@@ -53,6 +53,8 @@ gboolean process_run(const ProcessSpec *spec, ProcessOutcome *outcome, GError **
  * /dev/null). */
 pid_t process_start(const ProcessSpec *spec, gboolean detached, int output_fd, GError **error);
 
+/* By somebody's SIGKILL (out of memory, an operator), not by our time limit: this says nothing of the program. */
+gboolean process_was_killed(const ProcessOutcome *outcome);
 /* One line for people: "exit status 3", "killed by signal 9 (Killed)", "no end after 30 s". The caller frees. */
 char *process_describe(const ProcessOutcome *outcome);
 

@@ -134,7 +134,8 @@ static gboolean build_line(Job *job, const char *line, GError **error)
     if (outcome.exited && outcome.status == 0)
         return TRUE;
     g_autofree char *how = process_describe(&outcome);
-    fault_set(error, FAULT_BUILD, "build of %s %s: '%s': %s", job->plan->app, job->plan->to, line, how);
+    fault_set(error, process_was_killed(&outcome) ? FAULT_SYSTEM : FAULT_BUILD, "build of %s %s: '%s': %s",
+              job->plan->app, job->plan->to, line, how);
     return fault_hint(error, "'liftlock logs %s --job %s --all' shows its output", job->plan->app, job->id);
 }
 

@@ -64,7 +64,7 @@ static gboolean run(const PartContext *context, const char *name, const char *li
         return TRUE;
     g_autofree char *why = process_describe(&outcome);
     g_autofree char *said = part_printable(last->str);
-    fault_set(error, (enum fault_code)code, "%s: %s", name, why);
+    fault_set(error, process_was_killed(&outcome) ? FAULT_SYSTEM : (enum fault_code)code, "%s: %s", name, why);
     return *said ? fault_hint(error, "its last line: %s", said) : FALSE;
 }
 

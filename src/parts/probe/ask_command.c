@@ -62,6 +62,10 @@ static gboolean command_ask(const ProbeContext *context, const Check *check, Pro
     ProcessOutcome outcome = {0};
     if (!run(context, check, output, &outcome, error))
         return FALSE;
+    if (process_was_killed(&outcome)) {
+        g_autofree char *how = process_describe(&outcome);
+        return fault_set(error, FAULT_SYSTEM, "'%s': %s", check->command, how);
+    }
     g_autofree char *answer = g_strstrip(g_utf8_make_valid(output->str, (gssize)output->len));
     g_autofree char *first_line = g_strndup(answer, strcspn(answer, "\r\n"));
     ProbeAnswer said = outcome.exited && !outcome.timed_out ? answer_of(check, outcome.status) : ANSWER_FAIL;
