@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "engine/job.h"
 #include "parts/backup/backup.h"
 
 #include <string.h>
@@ -67,8 +68,11 @@ static gboolean verify_one(Call *call, Planner *planner, const BackupRecord *rec
     PartContext part = {.place = planner->place, .lock_fd = -1, .on_line = ignore_line};
     g_autofree char *directory = g_build_filename(planner->place->backups, record->id, NULL);
     gboolean good = TRUE;
-    for (guint i = 0; i < planner->installed->data->len; i++) {
-        const DataSet *set = g_ptr_array_index(planner->installed->data, i);
+    g_autoptr(GPtrArray) own = data_sets_own_new();
+    g_autoptr(GPtrArray) sets = g_ptr_array_new();
+    data_sets_add(sets, own, planner->installed);
+    for (guint i = 0; i < sets->len; i++) {
+        const DataSet *set = g_ptr_array_index(sets, i);
         g_autoptr(GError) local = NULL;
         const BackupDriver *driver = backup_find(set, &local);
         gboolean holds = driver && driver->verify(&part, set, directory, &local);

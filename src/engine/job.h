@@ -51,6 +51,11 @@ ProbeContext job_probe_context(Job *job, const char *version);
 /* A line in the log, for people. */
 void job_say(Job *job, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
+/* Adds the data of a manifest that go back with it, those in shared paths too, to `sets`. What is made for it belongs
+ * to `own`, an array of data_sets_own_new, and lives as long as that. */
+GPtrArray *data_sets_own_new(void);
+void data_sets_add(GPtrArray *sets, GPtrArray *own, const Manifest *manifest);
+
 /* The service of a manifest's list that has this name, or NULL. */
 const Service *service_named(const Manifest *manifest, const char *name);
 

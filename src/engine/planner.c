@@ -215,8 +215,12 @@ static guint64 data_bytes(Planner *planner)
 {
     guint64 sum = 0;
     PartContext part = {.place = planner->place, .lock_fd = -1};
-    for (guint i = 0; planner->installed && i < planner->installed->data->len; i++) {
-        const DataSet *set = g_ptr_array_index(planner->installed->data, i);
+    g_autoptr(GPtrArray) own = data_sets_own_new();
+    g_autoptr(GPtrArray) sets = g_ptr_array_new();
+    if (planner->installed)
+        data_sets_add(sets, own, planner->installed);
+    for (guint i = 0; i < sets->len; i++) {
+        const DataSet *set = g_ptr_array_index(sets, i);
         const BackupDriver *driver = backup_find(set, NULL);
         guint64 bytes = 0;
         gboolean shared = FALSE;
