@@ -17,6 +17,7 @@ scenario_end() {
         done
         sleep 0.2
     done
+    chmod -R u+w "$LIFTLOCK_ROOT" # sealed trees
 }
 
 lift() { as_user liftlock "$@"; }
@@ -94,6 +95,14 @@ expect_same "the flow's file" "$(flow_file)" "$before"
 expect_same "the flow" "$(flows)" "$published"
 ok "the user edits it once more" deploy three
 shows 4.1.2 "three"
+
+note "its backup is looked at, all of it"
+expect_exit 0 lift backup verify node-red
+grep -q '  shared-user: good$' "$out"
+verdict "the flows are in it" $?
+saved=$(grep -rl '"/hello"' "$LIFTLOCK_ROOT/var/lib/liftlock/node-red/backups" | head -n 1)
+as_user sh -c 'chmod u+w "$1" && echo "[]" >"$1"' - "$saved"
+expect_exit 1 lift backup verify node-red
 
 note "and back to 4.0: the data run there too, so nothing that the user did is lost"
 before=$(flow_file)

@@ -25,6 +25,7 @@ scenario_end() {
         done
         sleep 0.1
     done
+    chmod -R u+w "$host" # sealed trees
 }
 
 lift() { as_user env LIFTLOCK_ROOT="$host" liftlock "$@"; }
