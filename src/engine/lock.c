@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LOOKS 5
+
 void lock_holder_free(LockHolder *holder)
 {
     if (!holder)
@@ -112,10 +114,17 @@ static gboolean inode_is_locked(const char *path)
     return FALSE;
 }
 
+/* The list is read in pieces, and what others let go meanwhile moves the rest: a read may leave a lock out, though it
+ * never makes one up. So while the process that wrote itself down is alive, one look is not believed. */
 LockHolder *lock_holder(const Place *place)
 {
-    if (!inode_is_locked(place->lock))
-        return NULL;
     fs_fd int fd = open(place->lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    return fd < 0 ? NULL : holder_read(fd);
+    LockHolder *holder = fd < 0 ? NULL : holder_read(fd);
+    for (int look = 0; holder && look < (holder->alive ? LOOKS : 1); look++)
+        if (inode_is_locked(place->lock)) {
+            lock_holder_free(holder);
+            return holder_read(fd); /* as it is now: it may have changed hands */
+        }
+    lock_holder_free(holder);
+    return NULL;
 }

@@ -9,7 +9,9 @@
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -126,6 +128,37 @@ static void a_second_taker_is_told_who_holds_the_lock(Fixture *f, gconstpointer 
     g_assert_cmpstr(holder->job, ==, "j1");
     close(fd);
     g_assert_null(lock_holder(f->place));
+}
+
+/* Takes and lets go of locks until killed: /proc/locks is never the same twice. */
+static void churn_locks(const char *root)
+{
+    enum { N_FILES = 400 };
+    int fds[N_FILES];
+    for (guint i = 0; i < N_FILES; i++) {
+        g_autofree char *path = g_strdup_printf("%s/churn%u", root, i);
+        fds[i] = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    }
+    for (guint i = 0;; i++)
+        flock(fds[(i * 7919) % N_FILES], i / 3 % 2 ? LOCK_EX : LOCK_UN);
+}
+
+static void a_live_holder_is_not_overlooked(Fixture *f, gconstpointer data)
+{
+    int fd = lock_take(f->place, "j1", "update", "ann", NULL);
+    g_assert_cmpint(fd, >=, 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        churn_locks(f->root);
+    guint overlooked = 0;
+    for (guint i = 0; i < 4000; i++) {
+        g_autoptr(LockHolder) holder = lock_holder(f->place);
+        overlooked += !holder;
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    close(fd);
+    g_assert_cmpuint(overlooked, ==, 0);
 }
 
 static void a_child_keeps_the_lock_of_a_dead_holder(Fixture *f, gconstpointer data)
@@ -273,6 +306,7 @@ int main(int argc, char **argv)
         {"/job log/a flood of output ends and steps are still written",
          a_flood_of_output_ends_and_steps_are_still_written},
         {"/lock/a second taker is told who holds it", a_second_taker_is_told_who_holds_the_lock},
+        {"/lock/a live holder is not overlooked", a_live_holder_is_not_overlooked},
         {"/lock/a child keeps the lock of a dead holder", a_child_keeps_the_lock_of_a_dead_holder},
         {"/worker/a job at its end is not run again", a_job_at_its_end_is_not_run_again},
         {"/claims/the fence stands while any claim does", the_fence_stands_while_any_claim_does},
