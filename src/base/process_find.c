@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,6 +218,16 @@ static void signal_all(const GPtrArray *found, GHashTable *known, gboolean forci
     }
 }
 
+/* A pause that is over as soon as the first of them ends. */
+static void pause_for(const GPtrArray *found, gint64 pause_ms)
+{
+    const ProcessInfo *info = found->pdata[0];
+    struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, info->pid, 0), .events = POLLIN};
+    if (end.fd < 0 || poll(&end, 1, (int)pause_ms) < 0)
+        clock_sleep_ms(pause_ms);
+    fs_fd_clear(&end.fd);
+}
+
 gboolean process_end_all(ProcessFind find_them, gpointer data, gint64 grace_ms, gint64 timeout_ms, char **left)
 {
     g_autoptr(GHashTable) known = g_hash_table_new(NULL, NULL);
@@ -237,6 +248,6 @@ gboolean process_end_all(ProcessFind find_them, gpointer data, gint64 grace_ms, 
             return FALSE;
         }
         signal_all(found, known, passed >= grace_ms);
-        clock_sleep_ms(pause_ms);
+        pause_for(found, pause_ms);
     }
 }
