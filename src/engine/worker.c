@@ -271,6 +271,7 @@ int worker_main(int argc, char **argv)
  */
 
 #define POLL_MS 15
+#define END_POLL_MS 1 /* once the log is closed: the process is on its way out */
 #define DEAD_AFTER_MS 3000
 
 typedef struct Follow {
@@ -280,8 +281,9 @@ typedef struct Follow {
     const char *started; /* the job that the process was started for: under that name it holds the lock for its return
                             job as well */
     gint64 lonely_since;
-    gboolean seen; /* its process, alive */
-    char *next;    /* a return job */
+    gboolean seen;   /* its process, alive */
+    gboolean closed; /* its log */
+    char *next;      /* a return job */
 } Follow;
 
 static gboolean worker_lives(const Place *place, const char *id)
@@ -314,6 +316,7 @@ static gboolean lines_pass_on(Follow *follow, const char *directory, guint64 *of
     g_autoptr(GPtrArray) lines = job_log_read(directory, offset, NULL);
     for (guint i = 0; lines && i < lines->len; i++) {
         const Node *line = g_ptr_array_index(lines, i);
+        follow->closed = follow->closed || strcmp(node_get_text(line, "type", ""), "closed") == 0;
         if (strcmp(node_get_text(line, "type", ""), "return") == 0) {
             g_free(follow->next);
             follow->next = g_strdup(node_get_text(line, "job", NULL));
@@ -331,11 +334,12 @@ static JobRecord *follow_job(Follow *follow, WorkerLine on_line, gpointer data, 
     JobRecord *record = NULL;
     GError *local = NULL;
     follow->lonely_since = clock_monotonic_ms();
+    follow->closed = FALSE;
     while (!record && !local) {
         gboolean moved = lines_pass_on(follow, directory, &offset, on_line, data);
         record = end_of(follow, &local);
         if (!record && !local && !moved)
-            clock_sleep_ms(POLL_MS);
+            clock_sleep_ms(follow->closed ? END_POLL_MS : POLL_MS);
     }
     lines_pass_on(follow, directory, &offset, on_line, data); /* what came between the last look and the end */
     if (local)
