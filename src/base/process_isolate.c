@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <net/if.h>
 #include <sched.h>
 #include <string.h>
@@ -22,6 +23,9 @@
 #endif
 #ifndef MOVE_MOUNT_F_EMPTY_PATH
 #define MOVE_MOUNT_F_EMPTY_PATH 0x00000004
+#endif
+#ifndef SYS_mount_setattr
+#define SYS_mount_setattr 442
 #endif
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
@@ -60,15 +64,38 @@ static gboolean raise_loopback(void)
     return good;
 }
 
+/* What lies around the stage is the live app: a build may look at it, but not change it. Mount flags that are there
+ * already stay: in a user namespace they may not be dropped. */
+static gboolean freeze(const char *path)
+{
+    const struct {
+        guint64 set, clear, propagation, user_namespace;
+    } read_only = {.set = 1 /* MOUNT_ATTR_RDONLY */};
+    if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0)
+        return FALSE;
+    if (syscall(SYS_mount_setattr, AT_FDCWD, path, AT_RECURSIVE, &read_only, sizeof read_only) == 0)
+        return TRUE;
+    umount2(path, MNT_DETACH);
+    return FALSE;
+}
+
 /* Nothing shows before the tmpfs does, and if something fails after it, it goes again. */
 static gboolean mount_stage(const ProcessLaunch *launch)
 {
     const unsigned long flags = MS_NOSUID | MS_NODEV;
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+    char around[PATH_MAX];
+    const char *slash = strrchr(launch->stage_parent, '/');
+    gsize size = slash ? (gsize)(slash - launch->stage_parent) : 0;
+    if (size == 0 || size >= sizeof around || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return FALSE;
+    memcpy(around, launch->stage_parent, size);
+    around[size] = '\0';
     int tree = (int)syscall(SYS_open_tree, AT_FDCWD, launch->stage_from, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE);
-    if (tree < 0)
+    if (tree < 0 || !freeze(around)) {
+        if (tree >= 0)
+            close(tree);
         return FALSE;
+    }
     gboolean mounted = mount("tmpfs", launch->stage_parent, "tmpfs", flags, "mode=0755,size=64k,nr_inodes=16") == 0;
     gboolean good = mounted && mkdir(launch->stage_target, 0755) == 0 &&
                     syscall(SYS_move_mount, tree, "", AT_FDCWD, launch->stage_target, MOVE_MOUNT_F_EMPTY_PATH) == 0 &&
@@ -76,6 +103,8 @@ static gboolean mount_stage(const ProcessLaunch *launch)
     close(tree);
     if (mounted && !good)
         umount2(launch->stage_parent, MNT_DETACH);
+    if (!good)
+        umount2(around, MNT_DETACH);
     return good;
 }
 

@@ -406,6 +406,15 @@ static void test_stage(void)
     g_autofree char *out = g_build_filename(from, "out", NULL);
     g_assert_true(g_file_test(out, G_FILE_TEST_EXISTS));
     g_assert_false(g_file_test(as, G_FILE_TEST_EXISTS));
+    /* What lies around the stage can only be looked at, whoever looks. */
+    spec.shell =
+        "touch ../../beside 2>/dev/null || echo frozen; test -d ../../releases && touch here && echo writes here";
+    spec.read_only = FALSE;
+    spec.write_paths = NULL;
+    spec.change_user = FALSE;
+    g_autofree char *around = run(spec, &outcome);
+    g_assert_cmpstr(around, ==, "frozen\nwrites here\nexit status 0");
+    g_assert_true(outcome.isolated);
     /* Where it cannot be staged it is built where it is, and that is told. */
     spec.stage_parent = "/no/such";
     spec.directory = "/no/such/2";
