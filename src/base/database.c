@@ -154,6 +154,11 @@ static gboolean execute(Database *database, const char *sql, GError **error)
     return sqlite3_exec(database->handle, sql, NULL, NULL, NULL) == SQLITE_OK || refuse(database, error);
 }
 
+gboolean database_set_durable(Database *database, gboolean durable, GError **error)
+{
+    return execute(database, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", error);
+}
+
 gboolean database_begin(Database *database, GError **error)
 {
     return execute(database, "BEGIN IMMEDIATE", error);
@@ -230,7 +235,7 @@ static gboolean open_to_write(Database *database, GError **error)
 {
     return create(database->path, error) && connect(database, database->path, SQLITE_OPEN_READWRITE, error) &&
            look(database, error) && execute(database, "PRAGMA journal_mode = WAL", error) &&
-           execute(database, "PRAGMA synchronous = FULL", error);
+           database_set_durable(database, TRUE, error);
 }
 
 /* Where we may not make the -shm file that a WAL database needs, and there is no -wal, nothing can change under us

@@ -30,6 +30,10 @@ gboolean database_run(Database *database, GError **error, DatabaseRow row, gpoin
 char *database_text(Database *database, GError **error, const char *sql, const char *format, ...);
 gint64 database_int(Database *database, gint64 fallback, const char *sql, const char *format, ...);
 
+/* Whether what is written from here on is on the disk when its call returns (as after opening), or with the next write
+ * that is so at the latest, and never after it. Not within a transaction. */
+gboolean database_set_durable(Database *database, gboolean durable, GError **error);
+
 gboolean database_begin(Database *database, GError **error);  /* BEGIN IMMEDIATE */
 gboolean database_commit(Database *database, GError **error); /* rolls back if it fails */
 void database_rollback(Database *database);

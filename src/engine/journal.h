@@ -2,8 +2,8 @@
 /*
  * The journal: what liftlock knows that the host itself cannot tell. One SQLite file for all apps.
  *
- * A job's marks are durable when the call returns. Reading one's own host (links, processes, digests) always wins over
- * what stands here (rule 1).
+ * What is written is durable when the call returns, but for notes (see journal_mark). Reading one's own host (links,
+ * processes, digests) always wins over what stands here (rule 1).
  */
 #pragma once
 
@@ -86,7 +86,8 @@ JobRecord *journal_job_open_of(Journal *journal, const char *app,
 GPtrArray *journal_jobs(Journal *journal, const char *app, gint64 limit,
                         GError **error); /* JobRecord, newest first; app NULL: all */
 
-/* Marks, in order of writing. "begun" and "done" downwards, "undone" upwards. */
+/* Marks, in order of writing. "begun" and "done" downwards, "undone" upwards. "begun" is durable when the call returns,
+ * the others with the next write that is: recovery goes by what was begun, and commit writes its own "done". */
 gboolean journal_mark(Journal *journal, const char *job, const char *step, const char *mark, gint64 duration_ms,
                       GError **error);
 typedef struct MarkRecord {

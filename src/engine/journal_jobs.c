@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/fault.h"
 
+#include <string.h>
+
 static const RecordField job_fields[] = {
     {'i', G_STRUCT_OFFSET(JobRecord, sequence)},     {'s', G_STRUCT_OFFSET(JobRecord, id)},
     {'s', G_STRUCT_OFFSET(JobRecord, app)},          {'s', G_STRUCT_OFFSET(JobRecord, kind)},
@@ -96,12 +98,23 @@ GPtrArray *journal_jobs(Journal *journal, const char *app, gint64 limit, GError 
     return record_rows_end(&rows, good);
 }
 
-gboolean journal_mark(Journal *journal, const char *job, const char *step, const char *mark, gint64 duration_ms,
-                      GError **error)
+static gboolean mark_put(Journal *journal, const char *job, const char *step, const char *mark, gint64 duration_ms,
+                         GError **error)
 {
     return database_run(journal->database, error, NULL, NULL,
                         "INSERT INTO mark (job, step, mark, at_s, duration_ms) VALUES (?, ?, ?, ?, ?)", "sssii", job,
                         step, mark, clock_now_s(), duration_ms);
+}
+
+/* Recovery starts from what was begun; that a step ended is a note for readers, and waits for the next sync. */
+gboolean journal_mark(Journal *journal, const char *job, const char *step, const char *mark, gint64 duration_ms,
+                      GError **error)
+{
+    if (strcmp(mark, "begun") == 0)
+        return mark_put(journal, job, step, mark, duration_ms, error);
+    gboolean good =
+        database_set_durable(journal->database, FALSE, error) && mark_put(journal, job, step, mark, duration_ms, error);
+    return database_set_durable(journal->database, TRUE, good ? error : NULL) && good;
 }
 
 GPtrArray *journal_marks(Journal *journal, const char *job, GError **error)
@@ -143,7 +156,7 @@ static gboolean offer_forget(Journal *journal, const Plan *plan, GError **error)
 static gboolean commit_rows(Journal *journal, const char *job, const char *step, const Plan *plan, const char *root,
                             GError **error)
 {
-    if (!journal_mark(journal, job, step, "done", 0, error) || !offer_forget(journal, plan, error) ||
+    if (!mark_put(journal, job, step, "done", 0, error) || !offer_forget(journal, plan, error) ||
         !journal_app_set(journal, plan->app, "version", plan->to, error) ||
         !journal_app_set(journal, plan->app, "root", root, error) || !journal_attempts_clear(journal, plan->app, error))
         return FALSE;

@@ -4,6 +4,7 @@
 #include "base/fault.h"
 #include "engine/joblog.h"
 #include "engine/journal.h"
+#include "engine/journal_db.h"
 #include "engine/rebuild.h"
 
 #include <glib/gstdio.h>
@@ -116,6 +117,16 @@ static void marks_and_facts_keep_their_order_and_last_value(Fixture *f, gconstpo
     g_assert_true(journal_fact_set(f->journal, "j1", "a", "2", NULL));
     g_autoptr(GHashTable) facts = journal_facts(f->journal, "j1", NULL);
     g_assert_cmpstr(g_hash_table_lookup(facts, "a"), ==, "2");
+}
+
+static void after_a_note_all_is_durable_again(Fixture *f, gconstpointer data)
+{
+    static const char *const marks[] = {"begun", "done", "undone"};
+    begin(f, "j1");
+    for (guint i = 0; i < G_N_ELEMENTS(marks); i++) {
+        g_assert_true(journal_mark(f->journal, "j1", "fetch", marks[i], 0, NULL));
+        g_assert_cmpint(database_int(f->journal->database, -1, "PRAGMA synchronous", ""), ==, 2);
+    }
 }
 
 static void commit_raises_the_floor_and_never_lowers_it(Fixture *f, gconstpointer data)
@@ -244,6 +255,7 @@ int main(int argc, char **argv)
         {"/journal/forgetting an app ends the job that does it", forgetting_an_app_ends_the_job_that_does_it},
         {"/journal/a verdict keeps text and hint apart", a_verdict_keeps_text_and_hint_apart},
         {"/journal/marks and facts keep their order and last value", marks_and_facts_keep_their_order_and_last_value},
+        {"/journal/after a note all is durable again", after_a_note_all_is_durable_again},
         {"/journal/commit raises the floor and never lowers it", commit_raises_the_floor_and_never_lowers_it},
         {"/journal/the newest index seen only rises", the_newest_index_seen_only_rises},
         {"/journal/a rejection names the digest, and allow clears it",
