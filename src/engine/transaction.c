@@ -271,6 +271,7 @@ static gboolean run_step_forwards(Job *job, const Step *step, GError **error)
 
 static Verdict run_after_commit(Job *job, guint first)
 {
+    room_release(job); /* it was kept for the way back; on a full disk the marks of the way on need it now */
     for (guint i = first; i < n_steps; i++) {
         const Step *step = &steps[i];
         if (!step_is_in(step, job->plan->kind))
@@ -283,7 +284,11 @@ static Verdict run_after_commit(Job *job, guint first)
         if (run_step_forwards(job, step, &cause) || (step->flags & STEP_NEVER_FAILS))
             continue;
         reject_if_to_blame(job, step, cause);
-        if (!job->return_wanted)
+        if (strcmp(step->name, "open") == 0)
+            fault_hint(&cause,
+                       "the change is made and lasts, but users may still be kept out; 'liftlock recover %s' goes on",
+                       job->plan->app);
+        else if (!job->return_wanted)
             fault_hint(
                 &cause,
                 "%s runs and serves; see 'liftlock logs %s', then repair it or go back with 'liftlock rollback %s'",
