@@ -104,6 +104,16 @@ static int say_end(Call *call, const JobRecord *record)
     verdict_from_name(record->verdict, &verdict);
     gboolean is_return = strcmp(record->kind, "return") == 0;
     g_autofree char *step_error = g_strdup_printf("%s: %s", record->failed_step, record->error);
+    gboolean was_live = is_return ? verdict != VERDICT_UPDATED
+                                  : verdict == VERDICT_FAILED && g_strcmp0(record->failed_step, "observe") == 0;
+    if (was_live) { /* what did not stay healthy is what runs */
+        fprintf(stderr, "liftlock: %s\n", record->error ? record->error : "the job needs help");
+        call_say(call, "%s stays on %s, which did not stay healthy: the return to %s failed", record->app,
+                 is_return ? record->from : record->to, is_return ? record->to : record->from);
+        if (record->hint)
+            fprintf(stderr, "  %s\n", record->hint);
+        return 5;
+    }
     switch (verdict) {
     case VERDICT_UPDATED:
         if (is_return)
