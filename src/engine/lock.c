@@ -79,7 +79,7 @@ static int lock_file_open(const Place *place, GError **error)
     g_autofree char *directory = g_path_get_dirname(place->lock);
     if (!fs_make_path(directory, 0755, error))
         return -1;
-    int fd = open(place->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int fd = open(place->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         fault_errno(error, FAULT_SYSTEM, errno, "cannot open %s", place->lock);
     return fd;
