@@ -92,7 +92,10 @@ static ReleaseRecord *release_named(Planner *planner, const char *version, GErro
 static gboolean data_fit(const Planner *planner, const Manifest *target)
 {
     const Manifest *installed = planner->installed;
-    if (installed->data->len == 0)
+    gboolean has_state = installed->data->len > 0;
+    for (guint i = 0; i < installed->shared->len; i++)
+        has_state = has_state || ((const SharedPath *)g_ptr_array_index(installed->shared, i))->class_ == DATA_STATE;
+    if (!has_state)
         return TRUE;
     if (installed->schema.runs_with)
         return version_matches(target->version, installed->schema.runs_with);
