@@ -214,7 +214,7 @@ static gboolean sync_files(const PartContext *context, const DataSet *set, GErro
     gboolean present;
     fs_fd int live = open_data(context, set, &name, &present, error);
     if (!present)
-        return live < 0 ? FALSE : fault_set(error, FAULT_BACKUP, "%s is gone", set->path);
+        return error && *error ? FALSE : fault_set(error, FAULT_BACKUP, "%s is gone", set->path);
     for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
         g_autofree char *file = g_strconcat(name, files[i].suffix, NULL);
         if (!files[i].copied || !fs_exists(live, file))
