@@ -81,6 +81,18 @@ static gboolean wayback_prune(Job *job, GError **error)
     return TRUE;
 }
 
+/* The journal is made anew from these: the folder of a job that sealed a release which is still here, or made a backup
+ * which is, tells of it alone. */
+static gboolean is_needed_to_rebuild(Job *job, const JobRecord *record)
+{
+    g_autofree char *backup = g_build_filename(job->place->backups, record->id, NULL);
+    g_autoptr(ReleaseRecord) release =
+        record->to && (g_str_equal(record->kind, "install") || g_str_equal(record->kind, "update"))
+            ? journal_release(job->journal, record->app, record->to, NULL)
+            : NULL;
+    return release || g_file_test(backup, G_FILE_TEST_IS_DIR);
+}
+
 static gboolean jobs_prune(Job *job, GError **error)
 {
     g_autoptr(GPtrArray) jobs = journal_jobs(job->journal, job->plan->app, 1000, error);
@@ -93,7 +105,8 @@ static gboolean jobs_prune(Job *job, GError **error)
         /* A closed job needs no executable to recover with; its log stays for a while. */
         if (!ours && !remove_below(directory, "bin", error))
             return FALSE;
-        if (!ours && i >= KEEP_JOBS && !remove_below(job->place->jobs, record->id, error))
+        if (!ours && i >= KEEP_JOBS && !is_needed_to_rebuild(job, record) &&
+            !remove_below(job->place->jobs, record->id, error))
             return FALSE;
     }
     return TRUE;
