@@ -38,8 +38,7 @@ static gboolean executable_copy(const char *from_directory, int bin_fd, const ch
     if (from_fd < 0)
         return fault_errno(error, FAULT_SYSTEM, errno, "cannot open %s", from);
     fs_fd int to_fd = fs_open_beneath(bin_fd, name, O_WRONLY | O_CREAT | O_EXCL, 0755, error);
-    return to_fd >= 0 && fs_copy_content(from_fd, to_fd, NULL, error) &&
-           (fsync(to_fd) == 0 || fault_errno(error, FAULT_SYSTEM, errno, "cannot sync %s", name));
+    return to_fd >= 0 && fs_copy_content(from_fd, to_fd, NULL, error);
 }
 
 /* Rule 13: a job runs and recovers with the executable that started it, also when liftlock itself is updated meanwhile.
@@ -54,7 +53,7 @@ static gboolean executables_copy(int job_fd, GError **error)
     for (guint i = 0; bin >= 0 && i < G_N_ELEMENTS(names); i++)
         if (!executable_copy(directory, bin, names[i], error))
             return FALSE;
-    return bin >= 0 && fs_sync_dir(bin, error);
+    return bin >= 0;
 }
 
 static gboolean directory_fill(int job_fd, const JobOrder *order, GError **error)
@@ -78,7 +77,7 @@ static gboolean log_begin(const char *directory, Journal *journal, const JobOrde
     node_set_text(fields, "liftlock", LIFTLOCK_VERSION);
     g_autoptr(AppRecord) app = journal_app(journal, order->plan->app, NULL);
     node_set_int(fields, "index_seen", app ? app->index_seen : 0);
-    job_log_write(log, "plan", fields, TRUE);
+    job_log_write(log, "plan", fields, FALSE);
     return TRUE;
 }
 
@@ -98,7 +97,7 @@ char *job_create(const HostPlace *host, const Place *place, Journal *journal, co
     fs_fd int fd = fs_open_dir(directory, error);
     fs_fd int jobs = fd < 0 ? -1 : fs_open_dir(place->jobs, error);
     if (jobs < 0 || !directory_fill(fd, order, error) || !log_begin(directory, journal, order, error) ||
-        !fs_sync_dir(fd, error) || !fs_sync_dir(jobs, error) ||
+        !fs_sync_file_system(jobs, error) || /* all of it at once; the later one, within the fence, finds less to do */
         !journal_job_begin(journal, id, order->plan, order->requested_by, error)) {
         fs_remove_tree(jobs, id, NULL);
         return NULL;
