@@ -11,6 +11,7 @@
 #include "engine/steps.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define UNDO_TRIES 3
 #define UNDO_PAUSE_MS 500
@@ -111,6 +112,8 @@ static void close_job(Job *job)
 {
     if (!job->unconcluded && journal_takes(job, write_end, NULL))
         job_log_write(job->log, "closed", NULL, TRUE);
+    if (job->plan->kind == PLAN_UNINSTALL && !job->going_back) /* there is no app any more to tell of */
+        unlink(job->place->status);
 }
 
 /* --- the road back ---------------------------------------------------------------------------------------------- */

@@ -165,20 +165,20 @@ typedef enum { RANGE_EQUAL, RANGE_NOT_EQUAL, RANGE_LESS, RANGE_AT_MOST, RANGE_GR
 
 static const struct {
     const char *sign;
-    RangeOperator operator;
+    RangeOperator relation;
 } range_signs[] = {
     {">=", RANGE_AT_LEAST}, {"<=", RANGE_AT_MOST}, {"!=", RANGE_NOT_EQUAL}, {"==", RANGE_EQUAL},
     {">", RANGE_GREATER},   {"<", RANGE_LESS},     {"=", RANGE_EQUAL},
 };
 
 /* Reads one comparison and moves behind it. FALSE: it is not one. */
-static gboolean range_next(const char **range, RangeOperator *operator, char version[VERSION_MAX + 1])
+static gboolean range_next(const char **range, RangeOperator *relation, char version[VERSION_MAX + 1])
 {
     const char *p = *range;
-    *operator= RANGE_EQUAL;
+    *relation = RANGE_EQUAL;
     for (gsize i = 0; i < G_N_ELEMENTS(range_signs); i++)
         if (g_str_has_prefix(p, range_signs[i].sign)) {
-            *operator= range_signs[i].operator;
+            *relation = range_signs[i].relation;
             p += strlen(range_signs[i].sign);
             p += strspn(p, " ");
             break;
@@ -189,7 +189,7 @@ static gboolean range_next(const char **range, RangeOperator *operator, char ver
     memcpy(version, p, length);
     version[length] = '\0';
     *range = p + length;
-    return *operator<= RANGE_NOT_EQUAL ? version_is_valid(version) : version_is_ordered(version);
+    return *relation <= RANGE_NOT_EQUAL ? version_is_valid(version) : version_is_ordered(version);
 }
 
 /* Moves over what may stand between two comparisons: spaces and at most one comma. */
@@ -201,10 +201,10 @@ static const char *range_gap(const char *p)
     return p + strspn(p, " ");
 }
 
-static gboolean comparison_holds(const char *version, RangeOperator operator, const char * bound)
+static gboolean comparison_holds(const char *version, RangeOperator relation, const char *bound)
 {
     int result = version_compare(version, bound);
-    switch (operator) {
+    switch (relation) {
     case RANGE_EQUAL:
         return result == 0;
     case RANGE_NOT_EQUAL:
@@ -215,11 +215,10 @@ static gboolean comparison_holds(const char *version, RangeOperator operator, co
     /* "nightly" is not known to be at least 2.0, whatever the order of texts says. */
     if (!version_is_ordered(version))
         return FALSE;
-    return operator== RANGE_LESS    ? result < 0 :
-           operator== RANGE_AT_MOST ? result <= 0
-           :
-           operator== RANGE_GREATER ? result > 0
-                                    : result >= 0;
+    return relation == RANGE_LESS      ? result < 0
+           : relation == RANGE_AT_MOST ? result <= 0
+           : relation == RANGE_GREATER ? result > 0
+                                       : result >= 0;
 }
 
 /* Walks the range; *holds (may be NULL) gets whether `version` satisfies it. FALSE: the range is not one. */
@@ -230,12 +229,14 @@ static gboolean range_walk(const char *range, const char *version, gboolean *hol
     const char *p = range + strspn(range, " ");
     if (!*p)
         return FALSE;
-    while (*p) {
-        RangeOperator operator;
+    for (guint equals = 0; *p;) {
+        RangeOperator relation;
         char bound[VERSION_MAX + 1];
-        if (!range_next(&p, &operator, bound))
+        if (!range_next(&p, &relation, bound))
             return FALSE;
-        if (holds && !comparison_holds(version, operator, bound))
+        if (relation == RANGE_EQUAL && ++equals > 1) /* two at once hold for nothing: words, not a range */
+            return FALSE;
+        if (holds && !comparison_holds(version, relation, bound))
             *holds = FALSE;
         const char *next = range_gap(p);
         if (!*next && memchr(p, ',', (gsize)(next - p)))

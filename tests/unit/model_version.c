@@ -93,8 +93,9 @@ static void ranges(void)
 {
     static const char *const good[] = {">=2.0.0 <3", "=1.4",   "==1.4",     "1.4", ">1,!=1.5",
                                        ">= 2.0",     ">1, <2", "!=nightly", " 1 "};
-    static const char *const bad[] = {"",      " ",   ",",  ">",  ">=",    ">1,",      ",>1",      ">1,,<2",
-                                      ">=1<2", "=>1", "~1", "^1", "1 - 2", ">nightly", ">=1.x y/z"};
+    static const char *const bad[] = {
+        "not a version", "1.0 2.0", "",    " ",  ",",  ">",     ">=",       ">1,",      ",>1",
+        ">1,,<2",        ">=1<2",   "=>1", "~1", "^1", "1 - 2", ">nightly", ">=1.x y/z"};
     for (gsize i = 0; i < G_N_ELEMENTS(good); i++)
         g_assert_true(version_range_is_valid(good[i]));
     for (gsize i = 0; i < G_N_ELEMENTS(bad); i++)
