@@ -4,13 +4,14 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/fs.h"
+#include "parts/log_file.h"
 #include "parts/notify/notify.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-/* logs/update.log: one JSON object a job. The folder is the app user's, so no link is followed there. */
+/* logs/update.log: one JSON object a job. The folder is the app user's, so no link is followed there, symbolic or hard.
+ */
 static void update_log_write(Job *job, const NotifyFacts *facts)
 {
     g_autoptr(Node) node = node_new_map();
@@ -24,9 +25,7 @@ static void update_log_write(Job *job, const NotifyFacts *facts)
     node_set_text(node, "error", facts->error);
     g_autofree char *json = node_to_json(node, 0);
     g_autofree char *line = g_strconcat(json, "\n", NULL);
-    fs_fd int dir = open(job->place->logs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    fs_fd int fd =
-        dir < 0 ? -1 : fs_open_beneath(dir, "update.log", O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, 0644, NULL);
+    fs_fd int fd = log_file_open(job->place, "update.log", NULL);
     if (fd < 0 || write(fd, line, strlen(line)) < 0)
         job_say(job, "could not write %s/update.log", job->place->logs);
 }
