@@ -241,7 +241,8 @@ static void test_planted_link(World *world, gconstpointer data)
     unlink(planted);
     g_assert_cmpint(link(victim, planted), ==, 0);
     g_assert_cmpint(log_file_open(world->place, "web.log", &error), ==, -1);
-    g_autofree char *expected = g_strdup_printf("'%s' is not a plain file of the app's with one name: not written to", planted);
+    g_autofree char *expected =
+        g_strdup_printf("'%s' is not a plain file of the app's with one name: not written to", planted);
     g_assert_cmpstr(error->message, ==, expected);
     g_clear_error(&error);
     unlink(planted);
