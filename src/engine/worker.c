@@ -56,12 +56,20 @@ static gboolean executables_copy(int job_fd, GError **error)
     return bin >= 0;
 }
 
+static gboolean text_write(int job_fd, const char *name, const char *text, GError **error)
+{
+    fs_fd int fd = fs_open_beneath(job_fd, name, O_WRONLY | O_CREAT | O_EXCL, 0600, error);
+    if (fd < 0 || fs_write_all(fd, text, strlen(text)))
+        return fd >= 0;
+    return fault_errno(error, errno == ENOSPC ? FAULT_SPACE : FAULT_SYSTEM, errno, "cannot write %s", name);
+}
+
+/* Nobody knows of the directory yet: half of it, left by a crash, means nothing. */
 static gboolean directory_fill(int job_fd, const JobOrder *order, GError **error)
 {
-    if (!fs_write_atomic(job_fd, "config.toml", order->config_text, strlen(order->config_text), 0600, error))
+    if (!text_write(job_fd, "config.toml", order->config_text, error))
         return FALSE;
-    if (order->manifest_records &&
-        !fs_write_atomic(job_fd, "manifest", order->manifest_records, strlen(order->manifest_records), 0600, error))
+    if (order->manifest_records && !text_write(job_fd, "manifest", order->manifest_records, error))
         return FALSE;
     return executables_copy(job_fd, error);
 }
