@@ -57,7 +57,9 @@ gboolean open_act(Job *job, GError **error)
     }
     if (!good)
         job_say(job, "%s", late->message);
-    return passes_clear(job->place, error) && job_fact_set(job, "open.problem", good ? "" : late->message, error);
+    gboolean news = !good || job_fact(job, "open.problem"); /* of an earlier try */
+    return passes_clear(job->place, error) &&
+           (!news || job_fact_set(job, "open.problem", good ? "" : late->message, error));
 }
 
 /* --- observe ------------------------------------------------------------------------------------------------------ */
