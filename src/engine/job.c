@@ -98,7 +98,9 @@ const char *job_fact(Job *job, const char *key)
     return g_hash_table_lookup(job->fact_table, key);
 }
 
-gboolean job_fact_set(Job *job, const char *key, const char *value, GError **error)
+typedef gboolean (*FactWrite)(Journal *journal, const char *job, const char *key, const char *value, GError **error);
+
+static gboolean fact_write(Job *job, const char *key, const char *value, FactWrite write_it, GError **error)
 {
     if (g_strcmp0(job_fact(job, key), value) == 0)
         return TRUE;
@@ -108,7 +110,17 @@ gboolean job_fact_set(Job *job, const char *key, const char *value, GError **err
     node_set_text(fields, "value", value);
     job_log_write(job->log, "fact", fields, FALSE);
     /* Rule 2: on the way back a note that cannot be written (a full disk) stops nothing. */
-    return journal_fact_set(job->journal, job->id, key, value, job->going_back ? NULL : error) || job->going_back;
+    return write_it(job->journal, job->id, key, value, job->going_back ? NULL : error) || job->going_back;
+}
+
+gboolean job_fact_set(Job *job, const char *key, const char *value, GError **error)
+{
+    return fact_write(job, key, value, journal_fact_set, error);
+}
+
+gboolean job_fact_note(Job *job, const char *key, const char *value, GError **error)
+{
+    return fact_write(job, key, value, journal_fact_note, error);
 }
 
 static Job *job_of_facts(Facts *facts)

@@ -40,6 +40,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Job, job_close)
 
 /* Notes of the job, durable when they return. */
 const char *job_fact(Job *job, const char *key);
+gboolean job_fact_note(Job *job, const char *key, const char *value, GError **error); /* durable with the next one */
 gboolean job_fact_set(Job *job, const char *key, const char *value, GError **error);
 
 /* Where commands of a release run: its final directory. The caller frees. */

@@ -98,6 +98,8 @@ void mark_record_free(MarkRecord *record);
 GPtrArray *journal_marks(Journal *journal, const char *job, GError **error); /* MarkRecord */
 
 gboolean journal_fact_set(Journal *journal, const char *job, const char *key, const char *value, GError **error);
+/* The same, but durable only with the next write that is. */
+gboolean journal_fact_note(Journal *journal, const char *job, const char *key, const char *value, GError **error);
 GHashTable *journal_facts(Journal *journal, const char *job, GError **error); /* char * -> char * */
 
 /* Everything that commit writes, in one transaction: the step's done mark, the app's version and floor, its root. */

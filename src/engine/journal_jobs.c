@@ -132,6 +132,13 @@ gboolean journal_fact_set(Journal *journal, const char *job, const char *key, co
                         "INSERT OR REPLACE INTO fact (job, key, value) VALUES (?, ?, ?)", "sss", job, key, value);
 }
 
+gboolean journal_fact_note(Journal *journal, const char *job, const char *key, const char *value, GError **error)
+{
+    gboolean good =
+        database_set_durable(journal->database, FALSE, error) && journal_fact_set(journal, job, key, value, error);
+    return database_set_durable(journal->database, TRUE, good ? error : NULL) && good;
+}
+
 static gboolean fact_row(sqlite3_stmt *row, gpointer data)
 {
     g_hash_table_insert(data, g_strdup((const char *)sqlite3_column_text(row, 0)),

@@ -34,9 +34,10 @@ gboolean live_record(Job *job, const Service *service, GError **error)
     g_autofree char *enabled = live_key(service, "enablement");
     g_autofree char *rest = live_key(service, "rest");
     g_autofree char *which = g_strdup_printf("%d:%" G_GUINT64_FORMAT, (int)state.main_pid, state.main_start);
-    gboolean good = job_fact_set(job, active, state.active ? "yes" : "no", error) &&
-                    job_fact_set(job, process, which, error) &&
-                    job_fact_set(job, enabled, state.enablement ? state.enablement : "", error) &&
+    /* The last one takes those before it to the disk. */
+    gboolean good = job_fact_note(job, active, state.active ? "yes" : "no", error) &&
+                    job_fact_note(job, process, which, error) &&
+                    job_fact_note(job, enabled, state.enablement ? state.enablement : "", error) &&
                     job_fact_set(job, rest, rest_of(job, service, &state), error);
     service_state_clear(&state);
     return good;
