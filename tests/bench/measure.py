@@ -174,7 +174,7 @@ observe: {window: 0}
 
 def machine(path="."):
     kind = subprocess.run(["stat", "-f", "-c", "%T", path], capture_output=True, text=True, check=False).stdout.strip()
-    print("%d cores, file system %s" % (os.cpu_count(), kind))
+    print("%d cores, file system %s, load %.1f" % (os.cpu_count(), kind, os.getloadavg()[0]))
 
 
 def median(values):
