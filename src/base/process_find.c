@@ -112,10 +112,36 @@ static gboolean read_environment(int proc, const char *pid, GString *text)
     }
 }
 
+/* In the middle of an exec a process shows neither arguments nor environment, though it has an executable. (Kernel
+ * threads and zombies have none.) */
+static gboolean is_between_programs(int proc, const char *pid)
+{
+    char path[64], byte;
+    snprintf(path, sizeof path, "%s/exe", pid);
+    if (readlinkat(proc, path, &byte, 1) < 0)
+        return FALSE;
+    snprintf(path, sizeof path, "%s/cmdline", pid);
+    fs_fd int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && read(fd, &byte, 1) == 0;
+}
+
+/* Whoever is looked for must not be missed for having just begun another program. */
+static gboolean read_environment_surely(int proc, const char *pid, GString *text)
+{
+    enum { TRIES = 50, PAUSE_US = 1000 };
+    for (int try = 1;; try++) {
+        if (!read_environment(proc, pid, text))
+            return FALSE;
+        if (text->len > 0 || try == TRIES || !is_between_programs(proc, pid))
+            return TRUE;
+        g_usleep(PAUSE_US);
+    }
+}
+
 static gboolean has_entry(int proc, const char *pid, gpointer data)
 {
     Wanted *wanted = data;
-    if (!read_environment(proc, pid, wanted->environment))
+    if (!read_environment_surely(proc, pid, wanted->environment))
         return FALSE;
     const char *end = wanted->environment->str + wanted->environment->len;
     for (const char *at = wanted->environment->str; at < end; at += strlen(at) + 1)
