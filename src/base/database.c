@@ -293,7 +293,7 @@ static gboolean migrate(Database *database, const DatabaseMigration *migrations,
     int newest = n_migrations > 0 ? migrations[n_migrations - 1].version : 0;
     if (n_migrations > 0 && present > newest) {
         g_autofree char *shown = fs_display(database->path);
-        fault_set(error, FAULT_STATE, "'%s' was written by a newer version (schema %d, this one knows %d)", shown,
+        fault_set(error, FAULT_CONFIG, "'%s' was written by a newer version (schema %d, this one knows %d)", shown,
                   (int)present, newest);
         return fault_hint(error, "use the newer version of liftlock");
     }

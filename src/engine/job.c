@@ -303,10 +303,9 @@ static gboolean manifests_load(Job *job, GError **error)
     return TRUE;
 }
 
-/* The config is the one that the plan was made with: a copy lies in the job's directory. */
-static AppConfig *config_of_job(const Job *job, const char *app, GError **error)
+AppConfig *engine_job_config(const HostPlace *host, const char *app, const char *id, GError **error)
 {
-    g_autofree char *path = g_build_filename(job->directory, "config.toml", NULL);
+    g_autofree char *path = g_build_filename(host->var, app, "jobs", id, "config.toml", NULL);
     Node *document = document_read_file(path, FAULT_CONFIG, error);
     return document ? app_config_read(document, app, path, error) : NULL;
 }
@@ -331,7 +330,8 @@ Job *job_open(HostPlace *host, const char *app, const char *id, int lock_fd, GEr
     job->id = g_strdup(id);
     job->directory = g_build_filename(host->var, app, "jobs", id, NULL);
     job->facts = (Facts){facts_get, facts_set};
-    if (!(job->host_config = engine_host_config(host, error)) || !(job->config = config_of_job(job, app, error)) ||
+    if (!(job->host_config = engine_host_config(host, error)) ||
+        !(job->config = engine_job_config(host, app, id, error)) ||
         !(job->place = engine_place(host, job->config, error)) || !(job->journal = journal_open(host, FALSE, error)) ||
         !plan_load(job, error) || !manifests_load(job, error) ||
         !(job->layout = layout_find(job->manifest->layout, error)) || !(job->log = job_log_open(job->directory, error)))

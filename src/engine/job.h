@@ -64,4 +64,6 @@ const Service *service_named(const Manifest *manifest, const char *name);
 HostConfig *engine_host_config(const HostPlace *host, GError **error);
 AppConfig *engine_app_config(const HostPlace *host, const char *app,
                              GError **error); /* FAULT_ABSENT: "there is no app 'x'" */
+/* The configuration that a job's plan was made with: a copy lies in the job's directory. */
+AppConfig *engine_job_config(const HostPlace *host, const char *app, const char *id, GError **error);
 Place *engine_place(const HostPlace *host, const AppConfig *config, GError **error); /* with the user's ids filled in */

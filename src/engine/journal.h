@@ -74,8 +74,9 @@ typedef struct JobRecord {
 void job_record_free(JobRecord *record);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JobRecord, job_record_free)
 
+/* `replaces` (may be NULL): a job that is closed in the same transaction. */
 gboolean journal_job_begin(Journal *journal, const char *id, const Plan *plan, const char *requested_by,
-                           GError **error);
+                           const char *replaces, GError **error);
 /* Writes verdict and error; the job stays open until journal_job_close. */
 gboolean journal_job_verdict(Journal *journal, const char *id, const char *verdict, const char *failed_step,
                              const GError *cause, GError **error);

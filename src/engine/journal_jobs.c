@@ -37,7 +37,7 @@ void mark_record_free(MarkRecord *record)
     record_free(&mark_shape, record);
 }
 
-gboolean journal_job_begin(Journal *journal, const char *id, const Plan *plan, const char *requested_by, GError **error)
+static gboolean job_insert(Journal *journal, const char *id, const Plan *plan, const char *requested_by, GError **error)
 {
     g_autoptr(Node) node = plan_to_node(plan);
     g_autofree char *json = node_to_json(node, 0);
@@ -47,6 +47,19 @@ gboolean journal_job_begin(Journal *journal, const char *id, const Plan *plan, c
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         "sssssssii", id, plan->app, plan_kind_name(plan->kind), json, plan->from, plan->to, requested_by, plan->attempt,
         clock_now_s());
+}
+
+gboolean journal_job_begin(Journal *journal, const char *id, const Plan *plan, const char *requested_by,
+                           const char *replaces, GError **error)
+{
+    if (!replaces)
+        return job_insert(journal, id, plan, requested_by, error);
+    if (!database_begin(journal->database, error))
+        return FALSE;
+    if (journal_job_close(journal, replaces, error) && job_insert(journal, id, plan, requested_by, error))
+        return database_commit(journal->database, error);
+    database_rollback(journal->database);
+    return FALSE;
 }
 
 gboolean journal_job_verdict(Journal *journal, const char *id, const char *verdict, const char *failed_step,

@@ -281,7 +281,7 @@ static void object_to_broken_way_back(Planner *planner, Plan *plan)
 
 static void object_to_attempts(Planner *planner, Plan *plan)
 {
-    gint64 attempts = plan->to_sha256 ? journal_attempts(planner->journal, plan->app, plan->to_sha256) : 0;
+    gint64 attempts = journal_attempts(planner->journal, plan->app, plan_release_key(plan));
     plan->attempt = attempts + 1;
     if (attempts < planner->config->policy.max_attempts)
         return;

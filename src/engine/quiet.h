@@ -4,8 +4,9 @@
 
 #include "model/place.h"
 
-/* Ends all processes of the job but ourselves: its unit's cgroup, and everything that carries its mark in the
- * environment. FAULT_DRAIN names what would not go. */
+/* Ends all processes of the job but ourselves (of our own, the app's and the children's user: place->user must be
+ * known): its unit's cgroup, and everything that carries its mark in the environment. FAULT_DRAIN names what would not
+ * go. */
 gboolean quiet_job(const Place *place, const char *job_id, GError **error);
 
 /* "liftlock-job-ID.service". The caller frees. */

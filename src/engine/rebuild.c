@@ -3,16 +3,20 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/fs.h"
 #include "engine/joblog.h"
 #include "model/version.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-static gboolean move_aside(const HostPlace *host, char **kept, GError **error)
+/* The new file takes the damaged one's name in one rename; until then the damaged one is there, and a crash begins
+ * anew. Its log goes first: SQLite would play it into the new file. */
+static gboolean replace(const HostPlace *host, const char *fresh, char **kept, GError **error)
 {
-    static const char *const suffixes[] = {"-wal", "-shm", ""};
+    static const char *const suffixes[] = {"-wal", "-shm"};
     g_autofree char *aside = g_strdup_printf("%s.damaged-%" G_GINT64_FORMAT, host->state_db, clock_now_s());
     for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
         g_autofree char *from = g_strconcat(host->state_db, suffixes[i], NULL);
@@ -20,6 +24,11 @@ static gboolean move_aside(const HostPlace *host, char **kept, GError **error)
         if (rename(from, to) != 0 && errno != ENOENT)
             return fault_errno(error, FAULT_SYSTEM, errno, "cannot move %s aside", from);
     }
+    if ((link(host->state_db, aside) != 0 && errno != ENOENT) || rename(fresh, host->state_db) != 0)
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot replace %s", host->state_db);
+    fs_fd int fd = fs_open_dir(host->var, error);
+    if (fd < 0 || !fs_sync_dir(fd, error))
+        return FALSE;
     *kept = g_steal_pointer(&aside);
     return TRUE;
 }
@@ -50,7 +59,7 @@ static gboolean on_plan(Reading *reading, const Node *line, GError **error)
     return reading->plan &&
            journal_index_seen(reading->journal, reading->app, node_get_int(line, "index_seen", 0), error) &&
            journal_job_begin(reading->journal, reading->id, reading->plan, node_get_text(line, "requested_by", NULL),
-                             error);
+                             NULL, error);
 }
 
 static gboolean on_step(Reading *reading, const Node *line, GError **error)
@@ -185,13 +194,10 @@ static GPtrArray *names_in(const char *directory)
     return names;
 }
 
-gboolean journal_rebuild(const HostPlace *host, char **kept, GError **error)
+static gboolean read_all_jobs(Journal *journal, const HostPlace *host, GError **error)
 {
-    if (!move_aside(host, kept, error))
-        return FALSE;
-    g_autoptr(Journal) journal = journal_open(host, FALSE, error);
-    g_autoptr(GPtrArray) apps = journal ? names_in(host->var) : NULL;
-    for (guint i = 0; apps && i < apps->len; i++) {
+    g_autoptr(GPtrArray) apps = names_in(host->var);
+    for (guint i = 0; i < apps->len; i++) {
         const char *app = g_ptr_array_index(apps, i);
         g_autofree char *jobs = g_build_filename(host->var, app, "jobs", NULL);
         g_autoptr(GPtrArray) ids = names_in(jobs);
@@ -199,5 +205,20 @@ gboolean journal_rebuild(const HostPlace *host, char **kept, GError **error)
             if (!read_job(journal, app, jobs, g_ptr_array_index(ids, j), error))
                 return FALSE;
     }
-    return journal != NULL;
+    return TRUE;
+}
+
+gboolean journal_rebuild(const HostPlace *host, char **kept, GError **error)
+{
+    g_autofree char *fresh = g_strconcat(host->state_db, ".new", NULL);
+    g_autofree char *name = g_path_get_basename(fresh);
+    HostPlace beside = *host;
+    beside.state_db = fresh;
+    fs_fd int var = fs_open_dir(host->var, error);
+    if (var < 0 || !fs_remove_tree(var, name, error)) /* of a try that a crash ended */
+        return FALSE;
+    Journal *journal = journal_open(&beside, FALSE, error);
+    gboolean good = journal && read_all_jobs(journal, host, error);
+    journal_close(journal); /* its log is in the file now, and the file on the disk */
+    return good && replace(host, fresh, kept, error);
 }

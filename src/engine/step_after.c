@@ -44,9 +44,9 @@ gboolean open_act(Job *job, GError **error)
         return FALSE;
     if (job->plan->kind == PLAN_UNINSTALL)
         return TRUE;
+    g_autofree char *old_tree = job->plan->from ? job_tree(job, job->plan->from) : NULL;
     if (job->installed && old->fence.off &&
-        !part_run_line(&job->part, "fence hook", old->fence.off, job->place->current, old->fence.max_ms, FAULT_HOOK,
-                       error))
+        !part_run_line(&job->part, "fence hook", old->fence.off, old_tree, old->fence.max_ms, FAULT_HOOK, error))
         return FALSE;
     /* What runs is proven; a worker that does not come up is for observe to judge. Our own failure is tried again. */
     g_autoptr(GError) late = NULL;

@@ -131,8 +131,8 @@ gboolean copy_undo(Job *job, GError **error)
     if (fd < 0)
         return errno == ENOENT ||
                fault_errno(error, FAULT_SYSTEM, errno, "cannot open %s/%s", job->place->wayback, job->id);
-    if (!fs_exists(fd, COPIED))
-        return TRUE;
+    if (!fs_exists(fd, COPIED)) /* a try before this one may have got no further than taking it away */
+        return fs_sync_dir(fd, error);
     for (guint i = job->sets->len; i > 0; i--)
         if (!put_back(job, g_ptr_array_index(job->sets, i - 1), error))
             return FALSE;

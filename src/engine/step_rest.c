@@ -117,7 +117,8 @@ gboolean ready_act(Job *job, GError **error)
     if (!preconditions_hold(job, error) || !way_back_holds(job, error) || !directories_make(job, error) ||
         !room_reserve(job, error) || !baseline_take(job, error))
         return FALSE;
-    if (job->plan->to_sha256 && !journal_attempt_count(job->journal, job->plan->app, job->plan->to_sha256, error))
+    if (step_is_in(step_find("stage"), job->plan->kind) &&
+        !journal_attempt_count(job->journal, job->plan->app, plan_release_key(job->plan), error))
         return FALSE;
     /* The name says it from here on: complete, sealed, tried. Still nobody points at it. */
     if (step_is_in(step_find("stage"), job->plan->kind) && !job->layout->promote(&job->part, job->plan->to, error))

@@ -292,18 +292,25 @@ static Verdict run_after_commit(Job *job, guint first)
                        "the change is made and lasts, but users may still be kept out; 'liftlock recover %s' goes on",
                        job->plan->app);
         else if (!job->return_wanted)
-            fault_hint(
-                &cause,
-                "%s runs and serves; see 'liftlock logs %s', then repair it or go back with 'liftlock rollback %s'",
-                job->plan->to, job->plan->app, job->plan->app);
+            fault_hint(&cause,
+                       "%s is live, but did not stay healthy; see 'liftlock logs %s', then repair it or go back with "
+                       "'liftlock rollback %s'",
+                       job->plan->to, job->plan->app, job->plan->app);
         Verdict verdict = conclude(job, job->return_wanted ? VERDICT_FAILED : VERDICT_NEEDS_HELP, step, cause);
         /* Until users are let in again the job is not at its end: recovery goes on with it. */
-        if (strcmp(step->name, "observe") == 0)
+        if (strcmp(step->name, "observe") == 0 && !job->return_wanted) /* its return ends it */
             close_job(job);
         return verdict;
     }
     close_job(job);
     return VERDICT_UPDATED;
+}
+
+Verdict transaction_give_up(Job *job, const GError *cause)
+{
+    Verdict verdict = conclude(job, VERDICT_NEEDS_HELP, step_find("observe"), cause);
+    close_job(job);
+    return verdict;
 }
 
 Verdict transaction_run(Job *job)

@@ -22,5 +22,8 @@ int verdict_exit_code(Verdict verdict,
 /* Runs a fresh job to its end. */
 Verdict transaction_run(Job *job);
 
+/* Ends a job that fell ill under observation and whose return cannot even begin. */
+Verdict transaction_give_up(Job *job, const GError *cause);
+
 /* Ends a job that a crash left open: back before commit, forwards after it. The past must be quiet. */
 Verdict transaction_recover(Job *job);

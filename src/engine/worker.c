@@ -92,7 +92,7 @@ static gboolean log_begin(const char *directory, Journal *journal, const JobOrde
 char *job_create(const HostPlace *host, const Place *place, Journal *journal, const JobOrder *order, GError **error)
 {
     g_autoptr(JobRecord) open_job = journal_job_open_of(journal, place->app, NULL);
-    if (open_job) {
+    if (open_job && g_strcmp0(open_job->id, order->replaces) != 0) {
         fault_set(error, FAULT_BUSY, "%s: job %s is not at its end", place->app, open_job->id);
         fault_hint(error, "'liftlock recover %s' brings it there", place->app);
         return NULL;
@@ -106,7 +106,7 @@ char *job_create(const HostPlace *host, const Place *place, Journal *journal, co
     fs_fd int jobs = fd < 0 ? -1 : fs_open_dir(place->jobs, error);
     if (jobs < 0 || !directory_fill(fd, order, error) || !log_begin(directory, journal, order, error) ||
         !fs_sync_file_system(jobs, error) || /* all of it at once; the later one, within the fence, finds less to do */
-        !journal_job_begin(journal, id, order->plan, order->requested_by, error)) {
+        !journal_job_begin(journal, id, order->plan, order->requested_by, order->replaces, error)) {
         fs_remove_tree(jobs, id, NULL);
         return NULL;
     }
@@ -207,20 +207,26 @@ static Verdict run_return(Job *job)
     g_autoptr(GError) error = NULL;
     g_autofree char *path = g_build_filename(job->directory, "config.toml", NULL);
     g_autofree char *config = NULL;
-    JobOrder order = {.plan = plan, .requested_by = "liftlock"};
+    JobOrder order = {.plan = plan, .requested_by = "liftlock", .replaces = job->id};
     g_autofree char *id = NULL;
     if (g_file_get_contents(path, &config, NULL, &error)) {
         order.config_text = config;
         id = job_create(job->host, job->place, job->journal, &order, &error);
     }
-    g_autoptr(Job) back = id ? job_open(job->host, plan->app, id, job->lock_fd, &error) : NULL;
+    if (!id) {
+        fault_prefix(&error, "%s does not stay healthy, and the return to %s cannot begin", plan->from, plan->to);
+        return transaction_give_up(job, error);
+    }
+    /* From here on the return is the app's open job; a crash is answered by its own recovery. */
+    Node *fields = node_new_map();
+    node_set_text(fields, "job", id);
+    job_log_write(job->log, "return", fields, FALSE);
+    job_log_write(job->log, "closed", NULL, TRUE);
+    g_autoptr(Job) back = job_open(job->host, plan->app, id, job->lock_fd, &error);
     if (!back) {
         job_say(job, "could not begin the return: %s", error->message);
         return VERDICT_NEEDS_HELP;
     }
-    Node *fields = node_new_map();
-    node_set_text(fields, "job", id);
-    job_log_write(job->log, "return", fields, TRUE);
     return transaction_run(back) == VERDICT_UPDATED ? VERDICT_ROLLED_BACK : VERDICT_NEEDS_HELP;
 }
 
@@ -238,6 +244,18 @@ static void close_unopened(HostPlace *host, const char *id, const GError *cause)
         journal_job_close(journal, id, NULL);
 }
 
+/* A job at its end has nothing left to be made quiet; that it is, is for lock_for_job to say. */
+static gboolean make_quiet(HostPlace *host, const char *app, const char *id, GError **error)
+{
+    g_autoptr(Journal) journal = journal_open(host, TRUE, error);
+    g_autoptr(JobRecord) record = journal ? journal_job(journal, id, error) : NULL;
+    if (record && !record->open)
+        return TRUE;
+    g_autoptr(AppConfig) config = engine_job_config(host, app, id, error);
+    g_autoptr(Place) place = config ? engine_place(host, config, error) : NULL;
+    return place && quiet_job(place, id, error);
+}
+
 int worker_main(int argc, char **argv)
 {
     if (argc != 4) {
@@ -252,8 +270,8 @@ int worker_main(int argc, char **argv)
     signal(SIGHUP, SIG_IGN);
     process_become_reaper();
     umask(022);
-    g_autoptr(Place) place = place_new(host, app, NULL);
-    if (recovers && !quiet_job(place, id, &error)) { /* before the lock: what holds it may be what is left of the job */
+    if (recovers &&
+        !make_quiet(host, app, id, &error)) { /* before the lock: what holds it may be what is left of the job */
         close_unopened(host, id, error);
         return 5;
     }

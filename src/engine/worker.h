@@ -14,6 +14,7 @@ typedef struct JobOrder {
     const char *config_text;      /* the app's configuration that the plan was made with */
     const char *manifest_records; /* of the target release; NULL: the recorded one */
     const char *requested_by;
+    const char *replaces; /* id of the app's open job that ends in the moment in which this one begins; NULL */
 } JobOrder;
 
 /* Writes the job down: directory, plan, executable. Returns its id (the caller frees). An open job of the app is

@@ -68,6 +68,11 @@ void plan_free(Plan *plan)
     g_free(plan);
 }
 
+const char *plan_release_key(const Plan *plan)
+{
+    return plan->to_sha256 ? plan->to_sha256 : plan->to;
+}
+
 const char *plan_kind_name(PlanKind kind)
 {
     return (unsigned)kind < PLAN_N_KINDS ? kind_names[kind] : "change";

@@ -49,6 +49,10 @@ Plan *plan_new(PlanKind kind, const char *app);
 void plan_free(Plan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Plan, plan_free)
 
+/* What attempts and rejections of the target are counted by: its archive's digest, else its version. Borrowed; NULL:
+ * none. */
+const char *plan_release_key(const Plan *plan);
+
 const char *plan_kind_name(PlanKind kind); /* "install", "update" ... */
 
 Node *plan_to_node(const Plan *plan); /* the caller frees */

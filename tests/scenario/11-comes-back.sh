@@ -113,7 +113,7 @@ note "the same, but its data are new: it stays, says so, and says what to do"
 late 2.0.10 2
 expect_exit 5 lift update bookshelf
 expect_text "$err" "liftlock: service 'worker' ended at once: exit status 3"
-expect_text "$err" "  2.0.10 runs and serves; see 'liftlock logs bookshelf', then repair it or go back with 'liftlock rollback bookshelf'"
+expect_text "$err" "  2.0.10 is live, but did not stay healthy; see 'liftlock logs bookshelf', then repair it or go back with 'liftlock rollback bookshelf'"
 shows 2.0.10 "$before"
 ok "users may write" add_book "Ulysses"
 expect_exit 5 lift inspect bookshelf

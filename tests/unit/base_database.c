@@ -162,7 +162,7 @@ static void test_newer(Place *place, gconstpointer data)
 {
     g_autoptr(Database) database = open_good(place, FALSE);
     g_assert_true(database_run(database, NULL, NULL, NULL, "PRAGMA user_version = 7", ""));
-    assert_refused(place, FALSE, FAULT_STATE, "",
+    assert_refused(place, FALSE, FAULT_CONFIG, "",
                    " was written by a newer version (schema 7, this one knows 2)\nuse the newer version of liftlock");
     g_autoptr(Database) reader = open_good(place, TRUE);
     g_assert_cmpint(database_int(reader, 0, "SELECT size FROM app", ""), ==, 1);

@@ -196,7 +196,7 @@ static void a_job_at_its_end_is_not_run_again(Fixture *f, gconstpointer data)
 {
     g_autoptr(Journal) journal = journal_open(f->host, FALSE, NULL);
     g_autoptr(Plan) plan = plan_new(PLAN_RESTART, "wiki");
-    g_assert_true(journal_job_begin(journal, "j1", plan, "ann", NULL));
+    g_assert_true(journal_job_begin(journal, "j1", plan, "ann", NULL, NULL));
     g_assert_true(journal_job_verdict(journal, "j1", "rolled-back", "stop", NULL, NULL));
     g_assert_true(journal_job_close(journal, "j1", NULL));
     g_setenv("LIFTLOCK_ROOT", f->root, TRUE);

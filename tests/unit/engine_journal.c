@@ -48,7 +48,7 @@ static void begin(Fixture *f, const char *id)
 {
     g_autoptr(Plan) plan = update_plan();
     g_autoptr(GError) error = NULL;
-    g_assert_true(journal_job_begin(f->journal, id, plan, "ann", &error));
+    g_assert_true(journal_job_begin(f->journal, id, plan, "ann", NULL, &error));
     g_assert_no_error(error);
 }
 
@@ -71,10 +71,10 @@ static void an_app_has_one_open_job(Fixture *f, gconstpointer data)
     begin(f, "j1");
     g_autoptr(Plan) plan = update_plan();
     g_autoptr(GError) error = NULL;
-    g_assert_false(journal_job_begin(f->journal, "j2", plan, "bob", &error));
+    g_assert_false(journal_job_begin(f->journal, "j2", plan, "bob", NULL, &error));
     g_clear_error(&error);
     g_assert_true(journal_job_close(f->journal, "j1", &error));
-    g_assert_true(journal_job_begin(f->journal, "j2", plan, "bob", &error));
+    g_assert_true(journal_job_begin(f->journal, "j2", plan, "bob", NULL, &error));
 }
 
 static void forgetting_an_app_ends_the_job_that_does_it(Fixture *f, gconstpointer data)
