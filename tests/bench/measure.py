@@ -35,6 +35,7 @@ class Host:
         with open(self.root + "/etc/liftlock/liftlock.toml", "w") as file:
             file.write("allow_trust_none = true\n")
         self.environment = {"PATH": os.environ["PATH"], "HOME": self.work, "LANG": "C.UTF-8", "LIFTLOCK_ROOT": self.root}
+        self.apps = set()
         os.chdir(self.work)
 
     def become_ordinary(self):
@@ -50,6 +51,9 @@ class Host:
         return self
 
     def __exit__(self, *_):
+        for app in self.apps:  # a measurement that failed leaves nothing running
+            subprocess.run([self.program("liftlock"), "uninstall", app, "--yes", "--purge"], env=self.environment,
+                           capture_output=True, check=False)
         os.chdir("/")
         subprocess.run(["chmod", "-R", "u+w", self.work], check=False)
         shutil.rmtree(self.work)
@@ -139,10 +143,12 @@ observe: {window: 0}
         self.host.index(self.source, self.NAME, self.archives)
 
     def install(self, source=None):
+        self.host.apps.add(self.NAME)
         self.host.liftlock("install", source or self.source, "--trust", "none", "--name", self.NAME)
 
     def remove(self):
         self.host.liftlock("uninstall", self.NAME, "--yes", "--purge")
+        self.host.apps.discard(self.NAME)
 
     def answer(self):
         try:
