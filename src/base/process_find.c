@@ -125,16 +125,20 @@ static gboolean is_between_programs(int proc, const char *pid)
     return fd >= 0 && read(fd, &byte, 1) == 0;
 }
 
-/* Whoever is looked for must not be missed for having just begun another program. */
+/* Whoever is looked for must not be missed for having just begun another program: what was opened before the exec reads
+ * as empty after it. So an empty environment is believed only when it is so twice, with arguments seen in between. */
 static gboolean read_environment_surely(int proc, const char *pid, GString *text)
 {
     enum { TRIES = 50, PAUSE_US = 1000 };
+    gboolean settled = FALSE;
     for (int try = 1;; try++) {
         if (!read_environment(proc, pid, text))
             return FALSE;
-        if (text->len > 0 || try == TRIES || !is_between_programs(proc, pid))
+        if (text->len > 0 || settled || try == TRIES)
             return TRUE;
-        g_usleep(PAUSE_US);
+        settled = !is_between_programs(proc, pid);
+        if (!settled)
+            g_usleep(PAUSE_US);
     }
 }
 
