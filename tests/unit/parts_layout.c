@@ -825,6 +825,18 @@ static void switch_forever(const Scene *scene)
             _exit(1);
 }
 
+/* As users' requests see it, at every moment. */
+static gboolean always_there(const Scene *scene, gint64 until_us)
+{
+    g_autofree char *path = g_build_filename(scene->place->root, "current", NULL);
+    gboolean good;
+    do {
+        g_autofree char *target = g_file_read_link(path, NULL);
+        good = g_strcmp0(target, "releases/1.0") == 0 || g_strcmp0(target, "releases/2.0") == 0;
+    } while (good && g_get_monotonic_time() < until_us);
+    return good;
+}
+
 static void killed_anywhere(Scene *scene, gconstpointer unused)
 {
     install(scene, "1.0", "one");
@@ -833,11 +845,12 @@ static void killed_anywhere(Scene *scene, gconstpointer unused)
         pid_t pid = fork();
         if (pid == 0)
             switch_forever(scene);
-        g_usleep((gulong)g_test_rand_int_range(0, 20000));
+        gboolean good = always_there(scene, g_get_monotonic_time() + g_test_rand_int_range(0, 20000));
         g_assert_no_errno(kill(pid, SIGKILL));
         int status;
         g_assert_no_errno(waitpid(pid, &status, 0));
         g_assert_true(WIFSIGNALED(status));
+        g_assert_true(good);
         g_autoptr(GError) error = NULL;
         g_autofree char *live = scene->layout->current(scene->place, &error);
         g_assert_no_error(error);
@@ -949,7 +962,7 @@ int main(int argc, char **argv)
     ADD("revert to a missing release is refused", revert_to_missing);
     ADD("a switch that is not ours is left alone", no_link_of_ours);
     ADD("the live release is not removed", removing);
-    ADD("killed anywhere, current is one of two", killed_anywhere);
+    ADD("always, and killed anywhere, current is one of two", killed_anywhere);
     ADD("revert needs no room", full_disk);
     return g_test_run();
 }
