@@ -28,8 +28,8 @@ tree_make 2.0.0 2.0.0
 tree_edit 2.0.0 bin/migrate '1a import os, time\nS = os.environ["LIFTLOCK_SHARED"]\nopen(S + "/migrating", "w")\nwhile not os.path.exists(S + "/go"): time.sleep(0.05)'
 publish 2.0.0
 
-ask() { # ask VERB...: somebody asks for a job and waits for its end
-    lift "$@" >"$work/asker" 2>"$work/asker.err" &
+ask() { # ask VERB...: somebody asks for a job, in a session of his own, and waits for its end
+    as_user setsid env LIFTLOCK_ROOT="$host" liftlock "$@" >"$work/asker" 2>"$work/asker.err" &
     asker=$!
 }
 answered() { # answered EXIT: the asker's exit code; what it was told is in $out and $err
@@ -97,9 +97,10 @@ expect_text "$out" "bookshelf: update to 2.0.0 is at work (job $id)"
 expect_exit 0 lift status bookshelf --json
 json "status says what is at work" "j[0]['job']['id'] == '$id' and j[0]['job']['doing'] == 'update to 2.0.0'"
 
-note "the asker is killed; the job goes on, and logs -f sees it end"
+note "all of the asker's session is killed; the job goes on, and logs -f sees it end"
 in_background as_user env LIFTLOCK_ROOT="$host" liftlock logs bookshelf -f
-for client in $(pgrep -P "$asker") "$asker"; do kill -9 "$client"; done
+session=$(pgrep -P "$asker")
+ok "the asker's session is killed" pkill -KILL -s "${session:-none}"
 wait "$asker" 2>/dev/null
 as_user touch "$go"
 ok "the job goes on to its end" wait_for 20 grep -q ' verdict   updated$' "$work/.background"
