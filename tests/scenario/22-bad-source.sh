@@ -59,7 +59,7 @@ index_signed_as() { # index_signed_as COMMENT TEXT [KEY]
     refused 1 "${url}releases.json: $2" lift update $app
 }
 
-key_id() { sed -n '1s/.* //p' "$1"; }
+key_id() { sed -n '1s/.* //p' "$1" | awk '{ printf "%16s", $1 }' | tr ' ' 0; } # minisign leaves leading zeros out
 
 note "the archive"
 another
