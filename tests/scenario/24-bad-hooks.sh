@@ -56,6 +56,20 @@ with 'build: ["sleep 60"]\nbuild_timeout: 1s'
 refused 1 "build of bookshelf $bad: 'sleep 60': no end after 1 s" lift update $app
 good_again
 
+note "on the way back: its hooks run in the release that is back, and the operator's maintenance stays"
+expect_exit 0 lift maintenance $app on --reason "moving house"
+with "hooks: {post_update: [\"exit 3\"], rollback: [\"cat VERSION >$work/outside/rollback\", \"sleep 60\"], timeout: 1s}"
+expect_exit 4 lift update $app
+expect_text "$err" "liftlock: start: post_update hook 'exit 3': exit status 3"
+expect_text "$out" "  rollback hook 'sleep 60': no end after 1 s"
+expect_file "$work/outside/rollback" "$live"
+expect_exit 0 lift status
+expect_text "$out" "  maintenance moving house (operator)"
+expect_file "$shared/maintenance"
+expect_exit 0 lift maintenance $app off
+runs
+verdict "and $live runs as before" $?
+
 note "hooks that leave something running"
 daemon="(setsid sh -c 'trap : TERM HUP; echo \$\$ >$work/outside/daemon; while :; do sleep 1; done' >/dev/null 2>&1 &); until test -s $work/outside/daemon; do sleep 0.02; done"
 with "hooks: {post_update: [\"$daemon; exit 3\"]}"
