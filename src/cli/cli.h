@@ -10,8 +10,8 @@
 typedef struct Options {
     gboolean json, yes, force, dry_run, detach, follow, purge, check_only, exit_code, help, again, no_passphrase,
         unsigned_index, all;
-    char *to, *plan, *name, *key, *checksum, *trust, *channel, *user, *app_root, *job, *out, *reason, *until,
-        *changelog, *severity, *withdraw, *passphrase_file, *mode, *from;
+    char *to, *plan, *name, *key, *checksum, *trust, *channel, *user, *app_root, *job, *out, *reason, *changelog,
+        *severity, *withdraw, *passphrase_file;
     int limit;
 } Options;
 

@@ -76,13 +76,6 @@ void app_record_free(AppRecord *record)
 
 #define APP_COLUMNS "SELECT name, root, version, floor, pin, index_seen, offered, checked_at FROM app "
 
-GPtrArray *journal_apps(Journal *journal, GError **error)
-{
-    RecordRows rows = record_rows(&app_shape);
-    gboolean good = database_run(journal->database, error, record_row, &rows, APP_COLUMNS "ORDER BY name", "");
-    return record_rows_end(&rows, good);
-}
-
 AppRecord *journal_app(Journal *journal, const char *app, GError **error)
 {
     RecordRows rows = record_rows(&app_shape);

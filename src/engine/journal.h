@@ -34,7 +34,6 @@ typedef struct AppRecord {
 void app_record_free(AppRecord *record);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AppRecord, app_record_free)
 
-GPtrArray *journal_apps(Journal *journal, GError **error);                 /* AppRecord, by name */
 AppRecord *journal_app(Journal *journal, const char *app, GError **error); /* NULL without error: unknown */
 gboolean journal_app_set(Journal *journal, const char *app, const char *column, const char *value, GError **error);
 gboolean journal_index_seen(Journal *journal, const char *app, gint64 index, GError **error); /* only ever raises it */
