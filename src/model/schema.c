@@ -178,11 +178,36 @@ static GPtrArray *list_at(const Key *key, gpointer slot)
     return *list;
 }
 
+/* A line "yes" or "3" was hardly meant: readers of YAML take it for something else than a text. NULL: a text. */
+static const char *kind_beside_text(const Node *node)
+{
+    static const char *const booleans[] = {"true", "false", "yes", "no", "on", "off", NULL};
+    if (node->kind != NODE_SCALAR || node->type == SCALAR_STRING || node_is_null(node))
+        return NULL;
+    g_autofree char *lower = g_ascii_strdown(node->text, -1);
+    if (is_one_of(lower, booleans))
+        return "boolean";
+    char *end;
+    g_ascii_strtod(node->text, &end);
+    return *end == '\0' && strspn(node->text, G_CSET_DIGITS "+-.") > 0 ? "number" : NULL;
+}
+
+static gboolean refuse_kind(const Reader *reader, const Key *key, const char *subject, const char *must,
+                            const char *kind, const Node *node, GError **error)
+{
+    return schema_fault(error, reader->code, reader->name, node->line, node->column,
+                        "%s'%s' must be %s, not the %s %s; if that text is meant, quote it", subject, key->name, must,
+                        kind, node->text);
+}
+
 static gboolean add_text(const Reader *reader, const Key *key, const char *subject, const Node *node, GPtrArray *list,
                          GError **error)
 {
+    const char *kind = key->words ? NULL : kind_beside_text(node), *wanted = *subject ? "a text" : "a list of texts";
+    if (kind)
+        return refuse_kind(reader, key, subject, wanted, kind, node, error);
     if (!is_text(node) || !is_one_of(node->text, key->words)) {
-        g_autofree char *must = key->words ? schema_describe_words(key->words) : g_strdup("a text");
+        g_autofree char *must = key->words ? schema_describe_words(key->words) : g_strdup(wanted);
         return fault_wrong(reader, key, subject, must, node, error);
     }
     g_ptr_array_add(list, g_strdup(node->text));
@@ -191,7 +216,7 @@ static gboolean add_text(const Reader *reader, const Key *key, const char *subje
 
 static gboolean read_texts(const Reader *reader, const Key *key, const Node *node, GPtrArray *list, GError **error)
 {
-    if (node->kind == NODE_MAP || (node->kind == NODE_SCALAR && !node_is_null(node) && !is_text(node)))
+    if (node->kind == NODE_MAP)
         return fault_wrong(reader, key, "", "a list of texts", node, error);
     if (node->kind == NODE_SCALAR)
         return node_is_null(node) || add_text(reader, key, "", node, list, error);

@@ -196,6 +196,45 @@ static void wrong_scalars(void)
     expect("version: 1\ntext: [a]\n", "t.yaml:2:7: 'text' must be a text, not a list");
 }
 
+static void wrong_lines(void)
+{
+    static const char *const booleans[] = {"true", "False", "yes", "NO", "on", "Off"};
+    static const char *const numbers[] = {"7", "-1", "2.0", "1e3", "0x1F", ".5"};
+    for (gsize i = 0; i < G_N_ELEMENTS(booleans); i++) {
+        g_autofree char *yaml = g_strdup_printf("version: 1\nlines: %s\n", booleans[i]);
+        g_autofree char *text = g_strdup_printf("t.yaml:2:8: 'lines' must be a list of texts, not the boolean %s; if "
+                                                "that text is meant, quote it",
+                                                booleans[i]);
+        expect(yaml, text);
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++) {
+        g_autofree char *yaml = g_strdup_printf("version: 1\nlines: [make, %s]\n", numbers[i]);
+        g_autofree char *text = g_strdup_printf(
+            "t.yaml:2:15: an item of 'lines' must be a text, not the number %s; if that text is meant, quote it",
+            numbers[i]);
+        expect(yaml, text);
+    }
+    expect("version: 1\nlines: [make, ~]\n", "t.yaml:2:15: an item of 'lines' must be a text, not nothing");
+    expect("version: 1\nsteps: {'1': [a, no]}\n",
+           "t.yaml:2:18: an item of '1' must be a text, not the boolean no; if that text is meant, quote it");
+}
+
+/* A quoted word is what it says; and 2.0 without quotes is a version, yes a text, where one is asked for. */
+static void words_that_look_otherwise(void)
+{
+    g_autoptr(Node) node = NULL;
+    Thing thing;
+    read_into("version: 2.0\ntext: yes\nvalue: 2.0\nlines: ['yes', \"7\", 7z x, -v, yes | make, .nonsense]\n", &thing,
+              &node);
+    g_assert_cmpstr(thing.version, ==, "2.0");
+    g_assert_cmpstr(thing.text, ==, "yes");
+    g_assert_cmpstr(thing.value, ==, "2.0");
+    g_assert_cmpuint(thing.lines->len, ==, 6);
+    g_assert_cmpstr(thing.lines->pdata[0], ==, "yes");
+    g_assert_cmpstr(thing.lines->pdata[1], ==, "7");
+    schema_clear(keys, &thing);
+}
+
 static void wrong_paths(void)
 {
     static const char *const bad[] = {"/etc", "..", "../x", "a/../b", "a//b", "./a", "a/.", "/"};
@@ -407,6 +446,8 @@ int main(int argc, char **argv)
     g_test_add_func("/schema/an unknown key is refused with the nearest known one", unknown_keys);
     g_test_add_func("/schema/a missing key is named at its map", missing_keys);
     g_test_add_func("/schema/a wrong scalar is told what it must be", wrong_scalars);
+    g_test_add_func("/schema/a boolean or a number is no line", wrong_lines);
+    g_test_add_func("/schema/a word that only looks like one is taken where it is meant", words_that_look_otherwise);
     g_test_add_func("/schema/a path that leaves is refused", wrong_paths);
     g_test_add_func("/schema/a list is no map and a map is no list", wrong_shapes);
     g_test_add_func("/schema/a key may have two names but only one at a time", two_names);
