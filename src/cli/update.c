@@ -42,6 +42,25 @@ static int for_apps(Call *call, PerApp each, GError **error)
 /* --- check ---------------------------------------------------------------------------------------------------------
  */
 
+static Node *passed_over_node(const GPtrArray *objections)
+{
+    Node *passed = node_new_list();
+    for (guint i = 0; i < objections->len; i++)
+        node_append(passed,
+                    node_new_scalar(SCALAR_STRING, ((const Objection *)g_ptr_array_index(objections, i))->text));
+    return passed;
+}
+
+static void say_passed_over(Call *call, const GPtrArray *objections)
+{
+    for (guint i = 0; i < objections->len; i++) {
+        const Objection *objection = g_ptr_array_index(objections, i);
+        call_say(call, "  passed over: %s", objection->text);
+        if (objection->hint)
+            call_say(call, "    %s", objection->hint);
+    }
+}
+
 static Node *check_node(const Planner *planner, const Release *offer, const GPtrArray *objections)
 {
     Node *node = node_new_map();
@@ -50,11 +69,7 @@ static Node *check_node(const Planner *planner, const Release *offer, const GPtr
     node_set_text(node, "offered", offer ? offer->version : NULL);
     node_set_text(node, "changelog", offer ? offer->changelog : NULL);
     node_set_text(node, "severity", offer ? offer->severity : NULL);
-    Node *passed = node_new_list();
-    for (guint i = 0; i < objections->len; i++)
-        node_append(passed,
-                    node_new_scalar(SCALAR_STRING, ((const Objection *)g_ptr_array_index(objections, i))->text));
-    node_set(node, "passed_over", passed);
+    node_set(node, "passed_over", passed_over_node(objections));
     return node;
 }
 
@@ -69,10 +84,9 @@ static int check_one(Call *call, Planner *planner, GError **error)
         call_say(call, "%s: update available: %s → %s", app, planner->current ? planner->current : "nothing",
                  offer->version);
     else
-        call_say(call, "%s: up to date (%s)", app,
+        call_say(call, "%s: %s (%s)", app, objections->len > 0 ? "nothing to do" : "up to date",
                  planner->current ? planner->current : "nothing installed, nothing offered");
-    for (guint i = 0; i < objections->len; i++)
-        call_say(call, "  passed over: %s", ((const Objection *)g_ptr_array_index(objections, i))->text);
+    say_passed_over(call, objections);
     if (!call->answer)
         call->answer = node_new_list();
     node_append(call->answer, check_node(planner, offer, objections));
@@ -95,14 +109,17 @@ static PlanWish wish_of(const Call *call)
                       .purge = call->options.purge};
 }
 
-static int up_to_date(Call *call, const Planner *planner)
+static int nothing_to_do(Call *call, const Planner *planner)
 {
-    call_say(call, "%s: up to date (%s)", planner->config->name, planner->current);
+    gboolean waits = planner->passed_over->len > 0;
+    call_say(call, "%s: %s (%s)", planner->config->name, waits ? "nothing to do" : "up to date", planner->current);
+    say_passed_over(call, planner->passed_over);
     if (!call->answer) {
         call->answer = node_new_map();
         node_set_text(call->answer, "app", planner->config->name);
         node_set_text(call->answer, "verdict", "up-to-date");
         node_set_text(call->answer, "version", planner->current);
+        node_set(call->answer, "passed_over", passed_over_node(planner->passed_over));
     }
     return 0;
 }
@@ -120,7 +137,7 @@ int verb_plan(Call *call, GError **error)
         return -1;
     }
     if (!plan)
-        return up_to_date(call, planner);
+        return nothing_to_do(call, planner);
     run_show_plan(call, planner, plan);
     return plan->objections->len > 0 ? 3 : 0;
 }
@@ -154,7 +171,7 @@ static int update_one(Call *call, Planner *planner, GError **error)
         return -1;
     }
     if (!plan)
-        return up_to_date(call, fresh);
+        return nothing_to_do(call, fresh);
     if (call->options.dry_run) {
         run_show_plan(call, fresh, plan);
         return plan->objections->len > 0 ? 3 : 0;

@@ -171,41 +171,29 @@ gboolean journal_release_forget(Journal *journal, const char *app, const char *v
 /* --- memory of failures, wishes --- */
 
 gboolean journal_reject(Journal *journal, const char *app, const char *sha256, const char *version, const char *reason,
-                        GError **error)
+                        gint64 at_s, GError **error)
 {
     return database_run(journal->database, error, NULL, NULL,
                         "INSERT OR REPLACE INTO rejected (app, version, sha256, reason, at_s) VALUES (?, ?, ?, ?, ?)",
-                        "ssssi", app, version, sha256, reason, clock_now_s());
+                        "ssssi", app, version, sha256, reason, at_s);
 }
 
 static gboolean rejected_row(sqlite3_stmt *row, gpointer data)
 {
-    for (int column = 0; column < 2; column++) { /* findable by version and by digest */
-        if (sqlite3_column_type(row, column) == SQLITE_NULL)
-            continue;
-        KeyPair *pair = g_new0(KeyPair, 1);
-        pair->name = g_strdup((const char *)sqlite3_column_text(row, column));
-        pair->value = g_strdup((const char *)sqlite3_column_text(row, 2));
-        g_ptr_array_add(data, pair);
-    }
+    Rejection *rejection = g_new0(Rejection, 1);
+    rejection->release = g_strdup((const char *)sqlite3_column_text(row, 0));
+    rejection->reason = g_strdup((const char *)sqlite3_column_text(row, 1));
+    rejection->at_s = sqlite3_column_int64(row, 2);
+    g_ptr_array_add(data, rejection);
     return TRUE;
-}
-
-static void pair_free(gpointer data)
-{
-    KeyPair *pair = data;
-    g_free(pair->name);
-    g_free(pair->value);
-    g_free(pair);
 }
 
 GPtrArray *journal_rejected(Journal *journal, const char *app, GError **error)
 {
-    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func(pair_free);
+    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)rejection_free);
     /* A digest that is known names exactly what failed; the version stands for it only where there is none. */
     if (!database_run(journal->database, error, rejected_row, rows,
-                      "SELECT CASE WHEN sha256 IS NULL THEN version END, sha256, reason FROM rejected WHERE app = ?",
-                      "s", app))
+                      "SELECT coalesce(sha256, version), reason, at_s FROM rejected WHERE app = ?", "s", app))
         return NULL;
     return g_steal_pointer(&rows);
 }

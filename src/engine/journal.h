@@ -109,9 +109,8 @@ gboolean journal_commit(Journal *journal, const char *job, const char *step, con
 /* --- memory of failures, wishes ---------------------------------------------------------------------------------- */
 
 gboolean journal_reject(Journal *journal, const char *app, const char *sha256, const char *version, const char *reason,
-                        GError **error);
-GPtrArray *journal_rejected(Journal *journal, const char *app,
-                            GError **error); /* KeyPair: version or sha256 -> reason */
+                        gint64 at_s, GError **error);
+GPtrArray *journal_rejected(Journal *journal, const char *app, GError **error); /* Rejection */
 gboolean journal_allow(Journal *journal, const char *app, const char *version, gboolean *had,
                        GError **error); /* clears rejection, skip and attempts */
 gint64 journal_attempts(Journal *journal, const char *app, const char *sha256);

@@ -80,6 +80,7 @@ void planner_free(Planner *planner)
     if (!planner)
         return;
     catalog_free(planner->catalog);
+    g_clear_pointer(&planner->passed_over, g_ptr_array_unref);
     manifest_free(planner->manifest);
     manifest_free(planner->installed);
     release_record_free(planner->record);
@@ -340,7 +341,8 @@ Plan *planner_update(Planner *planner, const PlanWish *wish, GError **error)
     if (!choose(planner, to, &choice, plan->objections, error))
         return NULL;
     if (choice.up_to_date && !wish->again && !wish->force) {
-        g_ptr_array_set_size(plan->objections, 0);
+        g_clear_pointer(&planner->passed_over, g_ptr_array_unref);
+        planner->passed_over = g_ptr_array_ref(plan->objections);
         return NULL;
     }
     if (!choice.release)

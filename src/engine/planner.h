@@ -23,6 +23,7 @@ typedef struct Planner {
     Catalog *catalog;      /* after planner_check or planner_update */
     Manifest *manifest;    /* of the target */
     char *manifest_records;
+    GPtrArray *passed_over;  /* Objection: why planner_update takes none of the newer releases; NULL */
     RemoteProgress progress; /* for a download that planning needs; may be NULL */
     gpointer progress_data;
 } Planner;
@@ -46,7 +47,7 @@ typedef struct PlanWish {
  */
 gboolean planner_check(Planner *planner, const Release **offer, GPtrArray *objections, GError **error);
 
-/* NULL without an error: nothing to do, the app is up to date. */
+/* NULL without an error: nothing to do, the app is up to date, or policy lets it go nowhere (planner->passed_over). */
 Plan *planner_update(Planner *planner, const PlanWish *wish, GError **error);
 Plan *planner_rollback(Planner *planner, const PlanWish *wish, GError **error);
 Plan *planner_restore(Planner *planner, const PlanWish *wish, GError **error);

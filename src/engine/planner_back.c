@@ -56,7 +56,7 @@ static ReleaseRecord *previous_release(Planner *planner, GError **error)
         const ReleaseRecord *record = g_ptr_array_index(records, i);
         gboolean bad = version_compare(record->version, planner->current) >= 0;
         for (guint j = 0; !bad && j < rejected->len; j++)
-            bad = g_strcmp0(((const KeyPair *)g_ptr_array_index(rejected, j))->name, record->sha256) == 0;
+            bad = g_strcmp0(((const Rejection *)g_ptr_array_index(rejected, j))->release, record->sha256) == 0;
         if (bad || !is_complete(planner, record, NULL))
             continue;
         if (best == records->len ||

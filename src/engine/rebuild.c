@@ -93,10 +93,16 @@ static gboolean on_sealed(Reading *reading, const Node *line, GError **error)
     return journal_release_put(reading->journal, reading->app, &record, error);
 }
 
+/* When a line was written. */
+static gint64 line_time(const Node *line)
+{
+    gint64 at_s = clock_now_s();
+    clock_parse(node_get_text(line, "at", ""), &at_s);
+    return at_s;
+}
+
 static gboolean on_backup(Reading *reading, const Node *line, GError **error)
 {
-    gint64 made_s = clock_now_s();
-    clock_parse(node_get_text(line, "at", ""), &made_s);
     BackupRecord record = {
         .id = (char *)reading->id,
         .app = (char *)reading->app,
@@ -104,7 +110,7 @@ static gboolean on_backup(Reading *reading, const Node *line, GError **error)
         .version = (char *)node_get_text(line, "version", NULL),
         .manifest_version = (char *)node_get_text(line, "schema", NULL),
         .reason = (char *)node_get_text(line, "reason", NULL),
-        .made_s = made_s,
+        .made_s = line_time(line),
         .size_bytes = node_get_int(line, "size", 0),
     };
     return journal_backup_put(reading->journal, &record, error);
@@ -113,7 +119,7 @@ static gboolean on_backup(Reading *reading, const Node *line, GError **error)
 static gboolean on_rejected(Reading *reading, const Node *line, GError **error)
 {
     return journal_reject(reading->journal, reading->app, node_get_text(line, "sha256", NULL),
-                          node_get_text(line, "version", ""), node_get_text(line, "text", ""), error);
+                          node_get_text(line, "version", ""), node_get_text(line, "text", ""), line_time(line), error);
 }
 
 static gboolean on_verdict(Reading *reading, const Node *line, GError **error)

@@ -203,7 +203,7 @@ static void reject_if_to_blame(Job *job, const Step *step, const GError *cause)
     node_set_text(fields, "sha256", sha256);
     node_set_text(fields, "text", reason);
     job_log_write(job->log, "rejected", fields, FALSE);
-    if (!journal_reject(job->journal, job->plan->app, sha256, job->plan->to, reason, &local))
+    if (!journal_reject(job->journal, job->plan->app, sha256, job->plan->to, reason, clock_now_s(), &local))
         job_say(job, "%s", local->message);
 }
 

@@ -27,6 +27,13 @@ void objection_free(Objection *objection)
     g_free(objection);
 }
 
+void rejection_free(Rejection *rejection)
+{
+    g_free(rejection->release);
+    g_free(rejection->reason);
+    g_free(rejection);
+}
+
 void objection_add(GPtrArray *objections, int code, const char *override, const char *hint, const char *format, ...)
 {
     va_list args;
@@ -93,14 +100,16 @@ static void rule_rejected(const Case *c)
 {
     const GPtrArray *rejected = c->facts->rejected;
     for (guint i = 0; rejected && i < rejected->len; i++) {
-        const KeyPair *pair = rejected->pdata[i];
-        if (g_strcmp0(pair->name, c->release->sha256) != 0 && !is_same(pair->name, c->release->version))
+        const Rejection *failure = rejected->pdata[i];
+        if (g_strcmp0(failure->release, c->release->sha256) != 0 && !is_same(failure->release, c->release->version))
             continue;
+        g_autofree char *at = failure->at_s > 0 ? clock_format(failure->at_s) : NULL;
+        g_autofree char *when = at ? g_strdup_printf("on %.10s", at) : g_strdup("before");
         g_autofree char *hint =
             g_strdup_printf("'liftlock allow %s %s' clears it", c->config->name, c->release->version);
-        gboolean reason = pair->value && *pair->value;
-        objection_add(c->objections, FAULT_POLICY, NULL, hint, "%s failed here before%s%s", c->release->version,
-                      reason ? ": " : "", reason ? pair->value : "");
+        gboolean reason = failure->reason && *failure->reason;
+        objection_add(c->objections, FAULT_POLICY, NULL, hint, "%s failed here %s%s%s", c->release->version, when,
+                      reason ? ": " : "", reason ? failure->reason : "");
         return;
     }
 }
@@ -344,6 +353,7 @@ static void choose_from_channel(Case *c, PolicyChoice *choice)
     c->release = first;
     c->of_channel = TRUE;
     apply_rules(c);
+    choice->up_to_date = installed != NULL; /* whoever asks every night has nothing to do, and is not to be alarmed */
 }
 
 void policy_choose(const ReleaseIndex *index, const AppConfig *config, const PolicyFacts *facts, const char *to,

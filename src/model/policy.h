@@ -16,12 +16,20 @@ void objection_free(Objection *objection);
 void objection_add(GPtrArray *objections, int code, const char *override, const char *hint, const char *format, ...)
     G_GNUC_PRINTF(5, 6);
 
+/* A release that failed on this host. */
+typedef struct Rejection {
+    char *release; /* sha256 of its archive, or version */
+    char *reason;
+    gint64 at_s; /* 0: unknown */
+} Rejection;
+void rejection_free(Rejection *rejection);
+
 typedef struct PolicyFacts {
     const char *installed;     /* version, or NULL */
     const char *floor;         /* highest version that ever ran healthy here: a downgrade below it is refused */
     const char *pin;           /* version or range to stay in, or NULL */
     const GPtrArray *skipped;  /* char *: versions that the operator skips */
-    const GPtrArray *rejected; /* KeyPair: sha256 or version -> reason: releases that failed here */
+    const GPtrArray *rejected; /* Rejection */
     gint64 now_s;
 } PolicyFacts;
 
@@ -32,7 +40,8 @@ typedef struct PolicyChoice {
 
 /*
  * Three outcomes: release set and not up_to_date: go there (with what speaks against it, only if `to` was given);
- * up_to_date: nothing to do (release may then be NULL if the source no longer lists what is installed);
+ * up_to_date: nothing to do (release may then be NULL if the source no longer lists what is installed); where newer
+ * releases are listed but none may be taken, release is NULL and the objections say why;
  * release NULL and not up_to_date: refused, and the objections say why.
  * Objections whose override is "--to" are not raised when the operator named the version with --to. In mode dashboard
  * policy decides: no objection has an override.

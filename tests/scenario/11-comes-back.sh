@@ -5,6 +5,7 @@
 # why in these words, is remembered, and stands in nobody's way.
 # shellcheck source=tests/scenario/lib-bookshelf.sh
 . "$(dirname "$0")/lib-bookshelf.sh"
+today=$(date -u +%F)
 before='[{"title": "Emma / Jane Austen"}]'
 
 broken() { # broken VERSION WHY: a release to be spoilt
@@ -24,8 +25,8 @@ comes_back() { # comes_back VERSION EXIT STEP TEXT [HINT]
     expect_no_file "$host/opt/bookshelf/shared/maintenance"
     expect_exit 0 lift inspect bookshelf
     expect_exit 0 lift check bookshelf
-    expect_text "$out" "bookshelf: up to date (1.0.0)"
-    expect_text "$out" "  passed over: $1 failed here before: $3: ${4#"$3: "}"
+    expect_text "$out" "bookshelf: nothing to do (1.0.0)"
+    expect_text "$out" "  passed over: $1 failed here on $today: $3: ${4#"$3: "}"
 }
 
 tree_make 1.0.0 1.0.0
@@ -78,9 +79,19 @@ tree_edit 2.0.8 liftlock.yaml 's/deadline: 20s/deadline: 1s/; s/^identity: {/ide
 tree_edit 2.0.8 bin/bookshelf 's/^    def do_GET(self):/    def do_GET(self):\n        import time; time.sleep(60)/'
 comes_back 2.0.8 4 probe "probe: identity: no answer within 500 ms"
 
-note "a rejected release has to be allowed by name; then it is tried again, and fails again"
+note "who asks every night has nothing to do; who names a rejected release is refused until he allows it"
+for verb in check update plan "update --dry-run"; do
+    # shellcheck disable=SC2086
+    expect_exit 0 lift $verb bookshelf
+    expect_text "$out" "bookshelf: nothing to do (1.0.0)"
+    expect_text "$out" "  passed over: 2.0.8 failed here on $today: probe: identity: no answer within 500 ms"
+    expect_text "$out" "    'liftlock allow bookshelf 2.0.8' clears it"
+done
+expect_exit 0 lift update bookshelf --json
+json "the same for programs" "j['verdict'] == 'up-to-date' and j['version'] == '1.0.0' and
+    j['passed_over'] == ['2.0.8 failed here on $today: probe: identity: no answer within 500 ms']"
 expect_exit 3 lift update bookshelf --to 2.0.6
-expect_text "$err" "liftlock: bookshelf: 2.0.6 failed here before: probe: test 'health' of bookshelf 2.0.6: HTTP 500, not 2xx"
+expect_text "$err" "liftlock: bookshelf: 2.0.6 failed here on $today: probe: test 'health' of bookshelf 2.0.6: HTTP 500, not 2xx"
 expect_text "$err" "  'liftlock allow bookshelf 2.0.6' clears it"
 expect_exit 0 lift allow bookshelf 2.0.6
 expect_text "$out" "bookshelf 2.0.6 may be installed again"
@@ -107,7 +118,7 @@ expect_exit 0 lift history bookshelf --json
 json "two jobs say so" "[(h['kind'], h['from'], h['to'], h['verdict']) for h in j[:2]] ==
     [('return', '2.0.9', '1.0.0', 'updated'), ('update', '1.0.0', '2.0.9', 'failed')]"
 expect_exit 0 lift check bookshelf
-expect_text "$out" "  passed over: 2.0.9 failed here before: observe: service 'worker' ended at once: exit status 3"
+expect_text "$out" "  passed over: 2.0.9 failed here on $today: observe: service 'worker' ended at once: exit status 3"
 
 note "the same, but its data are new: it stays, says so, and says what to do"
 late 2.0.10 2

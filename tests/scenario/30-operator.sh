@@ -48,11 +48,13 @@ note "wishes: pin, skip, allow"
 expect_exit 0 lift pin bookshelf
 expect_text "$out" "bookshelf stays within 1.0.0"
 expect_exit 0 lift check bookshelf --exit-code
-expect_text "$out" "bookshelf: up to date (1.0.0)"
+expect_text "$out" "bookshelf: nothing to do (1.0.0)"
 expect_text "$out" "  passed over: bookshelf is pinned to 1.0.0"
-expect_exit 3 lift update bookshelf
-expect_text "$err" "liftlock: bookshelf: bookshelf is pinned to 1.0.0"
-expect_text "$err" "  'liftlock unpin bookshelf' lifts the pin"
+expect_text "$out" "    'liftlock unpin bookshelf' lifts the pin"
+expect_exit 0 lift update bookshelf
+expect_text "$out" "bookshelf: nothing to do (1.0.0)"
+expect_text "$out" "  passed over: bookshelf is pinned to 1.0.0"
+expect_text "$out" "    'liftlock unpin bookshelf' lifts the pin"
 expect_exit 0 lift unpin bookshelf
 expect_text "$out" "bookshelf is no longer pinned"
 expect_exit 0 lift skip bookshelf 2.0.1

@@ -154,10 +154,13 @@ static void the_newest_index_seen_only_rises(Fixture *f, gconstpointer data)
 static void a_rejection_names_the_digest_and_allow_clears_it(Fixture *f, gconstpointer data)
 {
     gboolean had = FALSE;
-    g_assert_true(journal_reject(f->journal, "wiki", "aa", "2.0.0", "probe: ill", NULL));
+    g_assert_true(journal_reject(f->journal, "wiki", "aa", "2.0.0", "probe: ill", 1795600000, NULL));
     g_autoptr(GPtrArray) rejected = journal_rejected(f->journal, "wiki", NULL);
     g_assert_cmpuint(rejected->len, ==, 1); /* by digest alone: the same version with other bytes is another release */
-    g_assert_cmpstr(((KeyPair *)g_ptr_array_index(rejected, 0))->name, ==, "aa");
+    const Rejection *rejection = g_ptr_array_index(rejected, 0);
+    g_assert_cmpstr(rejection->release, ==, "aa");
+    g_assert_cmpstr(rejection->reason, ==, "probe: ill");
+    g_assert_cmpint(rejection->at_s, ==, 1795600000);
     g_assert_true(journal_allow(f->journal, "wiki", "2.0.0", &had, NULL));
     g_assert_true(had);
     g_autoptr(GPtrArray) none = journal_rejected(f->journal, "wiki", NULL);

@@ -16,6 +16,7 @@ typedef struct Setting {
     const char *installed; /* NULL: fresh */
     const char *to;
     const char *floor, *pin, *skipped, *rejected, *reason;
+    gint64 rejected_s;
     const char *channel, *config_pin;
     const char *versions;
     gint64 min_age_ms, now_s;
@@ -37,11 +38,11 @@ static char *say(const Setting *s)
     config.policy.min_age_ms = s->min_age_ms;
     config.policy.pin = (char *)s->config_pin;
     g_autoptr(GPtrArray) skipped = g_ptr_array_new(), rejected = g_ptr_array_new();
-    KeyPair pair = {.name = (char *)s->rejected, .value = (char *)s->reason};
+    Rejection failure = {.release = (char *)s->rejected, .reason = (char *)s->reason, .at_s = s->rejected_s};
     if (s->skipped)
         g_ptr_array_add(skipped, (gpointer)s->skipped);
     if (s->rejected)
-        g_ptr_array_add(rejected, &pair);
+        g_ptr_array_add(rejected, &failure);
     const PolicyFacts facts = {.installed = s->installed,
                                .floor = s->floor,
                                .pin = s->pin,
@@ -107,7 +108,7 @@ static void unknown(void)
 static void withdrawn(void)
 {
     SAYS("2.0.0", .index = WITHDRAWN, .installed = "1.0.0");
-    SAYS("|policy: 2.1.0 was withdrawn: broken login [--force]", .index = WITHDRAWN, .installed = "2.0.0");
+    SAYS("up to date|policy: 2.1.0 was withdrawn: broken login [--force]", .index = WITHDRAWN, .installed = "2.0.0");
     SAYS("2.1.0|policy: 2.1.0 was withdrawn: broken login [--force]", .index = WITHDRAWN, .to = "2.1.0");
     SAYS("|policy: 2.1.0, installed here, was withdrawn [] ('liftlock rollback demo --to 2.0.0' goes back)",
          .installed = "2.1.0",
@@ -118,8 +119,12 @@ static void withdrawn(void)
 static void rejected(void)
 {
     SAYS("2.0.0", .installed = "1.0.0", .rejected = HASH, .reason = "probe: HTTP 503, not 2xx");
-    SAYS("|policy: 2.1.0 failed here before: probe: HTTP 503, not 2xx [] ('liftlock allow demo 2.1.0' clears it)",
-         .installed = "2.0.0", .rejected = HASH, .reason = "probe: HTTP 503, not 2xx");
+    SAYS("up to date|policy: 2.1.0 failed here on 2026-11-25: probe: HTTP 503, not 2xx [] ('liftlock allow demo 2.1.0' "
+         "clears it)",
+         .installed = "2.0.0", .rejected = HASH, .reason = "probe: HTTP 503, not 2xx", .rejected_s = NOW);
+    SAYS("|policy: 2.1.0 failed here before []"
+         " ('liftlock allow demo 2.1.0' clears it)",
+         .index = "releases: [{version: 2.1.0, url: a}]", .rejected = "2.1.0");
     SAYS("2.1.0|policy: 2.1.0 failed here before [] ('liftlock allow demo 2.1.0' clears it)", .installed = "2.0.0",
          .rejected = "v2.1.0", .to = "2.1.0");
 }
@@ -127,8 +132,8 @@ static void rejected(void)
 static void skipped(void)
 {
     SAYS("2.0.0", .installed = "1.0.0", .skipped = "2.1.0");
-    SAYS("|policy: 2.1.0 is skipped on this host [--to] ('liftlock allow demo 2.1.0' lifts it)", .installed = "2.0.0",
-         .skipped = "2.1.0");
+    SAYS("up to date|policy: 2.1.0 is skipped on this host [--to] ('liftlock allow demo 2.1.0' lifts it)",
+         .installed = "2.0.0", .skipped = "2.1.0");
     SAYS("2.1.0", .installed = "2.0.0", .skipped = "2.1.0", .to = "2.1.0");
     SAYS("2.1.0|policy: 2.1.0 is skipped on this host [] ('liftlock allow demo 2.1.0' lifts it)", .installed = "2.0.0",
          .skipped = "2.1.0", .to = "2.1.0", .dashboard = TRUE);
@@ -137,8 +142,8 @@ static void skipped(void)
 static void pinned(void)
 {
     SAYS("2.0.0", .installed = "1.0.0", .pin = "<2.1");
-    SAYS("|policy: demo is pinned to 2.0.0 [--force] ('liftlock unpin demo' lifts the pin)", .installed = "2.0.0",
-         .pin = "2.0.0");
+    SAYS("up to date|policy: demo is pinned to 2.0.0 [--force] ('liftlock unpin demo' lifts the pin)",
+         .installed = "2.0.0", .pin = "2.0.0");
     SAYS("2.1.0|policy: demo is pinned to <2.1 [--force] (the pin stands in [policy] of the app's config)",
          .installed = "2.0.0", .config_pin = "<2.1", .to = "2.1.0");
     SAYS("2.1.0", .installed = "2.0.0", .pin = ">=2", .config_pin = "<3");
@@ -147,12 +152,12 @@ static void pinned(void)
 static void young(void)
 {
     SAYS("2.0.0", .installed = "1.0.0", .min_age_ms = 3 * DAY);
-    SAYS("|policy: 2.1.0 is 3 hours old; policy waits until it is 3 days old [--force]", .installed = "2.0.0",
+    SAYS("up to date|policy: 2.1.0 is 3 hours old; policy waits until it is 3 days old [--force]", .installed = "2.0.0",
          .min_age_ms = 3 * DAY);
     SAYS("2.1.0|policy: 2.1.0 is 3 hours old; policy waits until it is 36 hours old [--force]", .installed = "2.0.0",
          .min_age_ms = DAY + DAY / 2, .to = "2.1.0");
     SAYS("2.1.0", .installed = "2.0.0", .min_age_ms = 3 * 3600000);
-    SAYS("|policy: 2.1.0 is 3 hours old; policy waits until it is 1 day old []", .installed = "2.0.0",
+    SAYS("up to date|policy: 2.1.0 is 3 hours old; policy waits until it is 1 day old []", .installed = "2.0.0",
          .min_age_ms = DAY, .dashboard = TRUE);
     SAYS("|policy: 2 has no date; policy waits until it is 1 day old [--force]", .min_age_ms = DAY,
          .index = "releases: [{version: 2, url: a}]");
@@ -187,8 +192,8 @@ static void older(void)
 static void prereleases(void)
 {
     SAYS("1.0", .index = PRE);
-    SAYS("|policy: 2.0.0-rc.1 is a pre-release, and channel 'stable' is without them [--to] ('prereleases = true' in "
-         "[source] takes pre-releases)",
+    SAYS("up to date|policy: 2.0.0-rc.1 is a pre-release, and channel 'stable' is without them [--to] ('prereleases = "
+         "true' in [source] takes pre-releases)",
          .index = PRE, .installed = "1.0");
     SAYS("2.0.0-rc.1", .index = PRE, .installed = "1.0", .prereleases = TRUE);
     SAYS("2.0.0-rc.1", .index = PRE, .installed = "1.0", .channel = "beta");
