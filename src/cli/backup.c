@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "engine/backups.h"
 #include "engine/job.h"
 #include "parts/backup/backup.h"
 
@@ -20,6 +21,15 @@ static int backup_create(Call *call, Planner *planner, const char *id, GError **
         return -1;
     }
     return run_plan(call, planner, plan, error);
+}
+
+static Node *sets_node(const Place *place, const char *id)
+{
+    g_autoptr(GPtrArray) names = backup_sets(place, id);
+    Node *list = node_new_list();
+    for (guint i = 0; i < names->len; i++)
+        node_append(list, node_new_scalar(SCALAR_STRING, g_ptr_array_index(names, i)));
+    return list;
 }
 
 static int backup_list(Call *call, Planner *planner, const char *id, GError **error)
@@ -42,6 +52,7 @@ static int backup_list(Call *call, Planner *planner, const char *id, GError **er
         node_set_text(node, "version", record->version);
         node_set_text(node, "reason", record->reason);
         node_set_int(node, "size_bytes", record->size_bytes);
+        node_set(node, "data", sets_node(planner->place, record->id));
         node_append(call->answer, node);
     }
     return 0;
@@ -74,6 +85,8 @@ static gboolean verify_one(Call *call, Planner *planner, const BackupRecord *rec
     for (guint i = 0; i < sets->len; i++) {
         const DataSet *set = g_ptr_array_index(sets, i);
         g_autoptr(GError) local = NULL;
+        if (!backup_has(planner->place, record->id, set->name))
+            continue; /* of a release that did not have them */
         const BackupDriver *driver = backup_find(set, &local);
         gboolean holds = driver && driver->verify(&part, set, directory, &local);
         g_autofree char *problem = holds ? NULL : fault_text(local);

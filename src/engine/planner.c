@@ -291,8 +291,7 @@ static void object_to_attempts(Planner *planner, Plan *plan)
                   "%s was tried %" G_GINT64_FORMAT " times and interrupted each time", plan->to, attempts);
 }
 
-/* Those that --force may override become records of the override. */
-static void apply_force(Plan *plan, const PlanWish *wish)
+void plan_override(Plan *plan, const PlanWish *wish)
 {
     for (guint i = plan->objections->len; wish->force && i > 0; i--) {
         Objection *objection = g_ptr_array_index(plan->objections, i - 1);
@@ -357,7 +356,7 @@ Plan *planner_update(Planner *planner, const PlanWish *wish, GError **error)
         if (!plan_manifest(planner, plan, choice.release, error))
             return NULL;
         plan_object(planner, plan, choice.release);
-        apply_force(plan, wish);
+        plan_override(plan, wish);
     }
     return g_steal_pointer(&plan);
 }

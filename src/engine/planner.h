@@ -54,5 +54,8 @@ Plan *planner_restore(Planner *planner, const PlanWish *wish, GError **error);
 /* restart, backup, uninstall */
 Plan *planner_simple(Planner *planner, PlanKind kind, const PlanWish *wish, GError **error);
 
+/* Objections that --force may override become records of the override, if it was said. */
+void plan_override(Plan *plan, const PlanWish *wish);
+
 /* First objection of a plan as a fault; TRUE if there is none. */
 gboolean plan_is_clear(const Plan *plan, GError **error);

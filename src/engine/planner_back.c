@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "engine/backups.h"
 #include "engine/job.h"
 #include "engine/room.h"
 #include "parts/layout/layout.h"
@@ -103,17 +104,47 @@ static gboolean data_fit(const Planner *planner, const Manifest *target)
     return between->len == 0 && installed->schema.version == target->schema.version;
 }
 
-static char *backup_for(Planner *planner, const char *version, gint64 *made_s, GError **error)
+/* What speaks against restoring a backup beneath `target`, and what else to know of it. */
+static GPtrArray *against_backup(const Planner *planner, const char *id, const Manifest *target, GPtrArray *notes)
 {
-    g_autoptr(GPtrArray) backups = journal_backups(planner->journal, planner->config->name, error);
-    for (guint i = 0; backups && i < backups->len; i++) {
+    GPtrArray *objections = g_ptr_array_new_with_free_func((GDestroyNotify)objection_free);
+    g_autoptr(GPtrArray) own = data_sets_own_new();
+    g_autoptr(GPtrArray) sets = g_ptr_array_new();
+    data_sets_add(sets, own, planner->installed);
+    data_sets_add(sets, own, target);
+    backup_compare(planner->place, id, sets, target, objections, notes);
+    return objections;
+}
+
+static void take_backup(Plan *plan, const BackupRecord *record, GPtrArray *notes)
+{
+    g_free(plan->backup);
+    plan->backup = g_strdup(record->id);
+    g_ptr_array_unref(plan->notes);
+    plan->notes = g_ptr_array_ref(notes);
+}
+
+/* The newest backup of the target's own data that it can take; of those that it cannot, why not. */
+static const BackupRecord *backup_for(const Planner *planner, Plan *plan, const GPtrArray *backups,
+                                      const Manifest *target)
+{
+    const BackupRecord *found = NULL;
+    for (guint i = 0; i < backups->len; i++) {
         const BackupRecord *record = g_ptr_array_index(backups, i);
-        if (g_strcmp0(record->version, version) == 0) {
-            *made_s = record->made_s;
-            return g_strdup(record->id);
+        if (g_strcmp0(record->version, plan->to) != 0)
+            continue;
+        g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+        g_autoptr(GPtrArray) objections = against_backup(planner, record->id, target, notes);
+        if (!found || objections->len == 0) {
+            g_ptr_array_unref(plan->objections);
+            plan->objections = g_ptr_array_ref(objections);
+            take_backup(plan, record, notes);
+            found = record;
         }
+        if (objections->len == 0)
+            return record;
     }
-    return NULL;
+    return found;
 }
 
 static gboolean plan_data_back(Planner *planner, Plan *plan, const Manifest *target, GError **error)
@@ -121,15 +152,17 @@ static gboolean plan_data_back(Planner *planner, Plan *plan, const Manifest *tar
     plan->data = DATA_KEEP;
     if (data_fit(planner, target))
         return TRUE;
-    gint64 made_s = 0;
-    plan->backup = backup_for(planner, plan->to, &made_s, error);
-    if (!plan->backup) {
+    g_autoptr(GPtrArray) backups = journal_backups(planner->journal, planner->config->name, error);
+    if (!backups)
+        return FALSE;
+    const BackupRecord *chosen = backup_for(planner, plan, backups, target);
+    if (!chosen) {
         objection_add(plan->objections, FAULT_POLICY, NULL, "go forward instead: a newer release may repair it",
                       "%s cannot run on the data of %s, and there is no backup of its own", plan->to, plan->from);
         return TRUE;
     }
     plan->data = DATA_RESTORE;
-    g_autofree char *when = clock_format(made_s);
+    g_autofree char *when = clock_format(chosen->made_s);
     plan->loss = g_strdup_printf(
         "everything written since %s, when the backup of %s was made (the present data are saved first)", when,
         plan->to);
@@ -179,14 +212,16 @@ Plan *planner_restore(Planner *planner, const PlanWish *wish, GError **error)
     plan->to = g_strdup(plan->from);
     plan->to_tree = g_strdup(plan->from_digest);
     plan->data = DATA_RESTORE;
-    plan->backup = g_strdup(chosen->id);
+    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+    g_ptr_array_unref(plan->objections);
+    plan->objections = against_backup(planner, chosen->id, planner->installed, notes);
+    take_backup(plan, chosen, notes);
     g_autofree char *when = clock_format(chosen->made_s);
     plan->loss = g_strdup_printf("everything written since %s (the present data are saved first)", when);
     gboolean fits = g_strcmp0(chosen->version, plan->from) == 0;
     if (!fits)
         objection_add(plan->objections, FAULT_POLICY, "--force", "roll back to that release instead",
                       "the backup holds data of %s, but %s runs", chosen->version, plan->from);
-    if (wish->force)
-        g_ptr_array_set_size(plan->objections, 0);
+    plan_override(plan, wish);
     return g_steal_pointer(&plan);
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/fs.h"
+#include "engine/backups.h"
 #include "parts/backup/backup.h"
 #include "parts/migrate/migrate.h"
 
@@ -18,9 +19,33 @@
 static gboolean dump_set(Job *job, const DataSet *set, const char *directory, GError **error)
 {
     const BackupDriver *driver = backup_find(set, error);
-    if (!driver || !driver->dump(&job->part, set, directory, error))
+    if (!driver || !driver->dump(&job->part, set, directory, error) ||
+        !driver->verify(&job->part, set, directory, error))
         return FALSE;
-    return driver->verify(&job->part, set, directory, error);
+    fs_fd int fd = fs_open_dir(directory, error);
+    return fd >= 0 && backup_note_driver(fd, set, error);
+}
+
+/* What is to come back is read in full while the app still serves: nobody is stopped for a backup that cannot. */
+static gboolean restore_verify(Job *job, GError **error)
+{
+    g_autofree char *directory = g_build_filename(job->place->backups, job->plan->backup, NULL);
+    g_autoptr(GPtrArray) objections = g_ptr_array_new_with_free_func((GDestroyNotify)objection_free);
+    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+    backup_compare(job->place, job->plan->backup, job->sets, job->manifest, objections, notes);
+    if (objections->len > 0) {
+        const Objection *first = g_ptr_array_index(objections, 0);
+        return fault_set(error, (enum fault_code)first->code, "%s: %s", job->plan->app, first->text);
+    }
+    for (guint i = 0; i < job->sets->len; i++) {
+        const DataSet *set = g_ptr_array_index(job->sets, i);
+        const BackupDriver *driver = backup_find(set, error);
+        if (!driver)
+            return FALSE;
+        if (backup_has(job->place, job->plan->backup, set->name) && !driver->verify(&job->part, set, directory, error))
+            return fault_prefix(error, "backup %s", job->plan->backup);
+    }
+    return TRUE;
 }
 
 static const char *dump_reason(const Job *job)
@@ -32,6 +57,8 @@ gboolean dump_act(Job *job, GError **error)
 {
     if (job->sets->len == 0)
         return TRUE;
+    if (job->plan->data == DATA_RESTORE && !restore_verify(job, error))
+        return FALSE;
     g_autofree char *directory = g_build_filename(job->place->backups, job->id, NULL);
     fs_fd int parent = fs_make_path(job->place->backups, 0700, error) ? fs_open_dir(job->place->backups, error) : -1;
     /* What an interrupted try of this very job left is not a backup. */
@@ -149,7 +176,10 @@ static gboolean restore_sets(Job *job, GError **error)
     for (guint i = 0; i < job->sets->len; i++) {
         const DataSet *set = g_ptr_array_index(job->sets, i);
         const BackupDriver *driver = backup_find(set, error);
-        if (!driver || !driver->restore(&job->part, set, directory, error))
+        if (!driver)
+            return FALSE;
+        /* The plan has said so: the release that comes back does not know these data. */
+        if (backup_has(job->place, job->plan->backup, set->name) && !driver->restore(&job->part, set, directory, error))
             return FALSE;
     }
     return TRUE;

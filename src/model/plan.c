@@ -39,6 +39,7 @@ static const Key note_keys[] = {
     {"download_bytes", KEY_INT, OF(Plan, download_bytes), "0", "bytes to download"},
     {"cached_bytes", KEY_INT, OF(Plan, cached_bytes), "0", "bytes of it already here"},
     {"loss", KEY_TEXT, OF(Plan, loss), NULL, "what going back loses"},
+    {"notes", KEY_TEXTS, OF(Plan, notes), NULL, "what else to know"},
     {"overrides", KEY_TEXTS, OF(Plan, overrides), NULL, "recorded overrides"},
     {"fence_expected_ms", KEY_INT, OF(Plan, fence_expected_ms), "0", "time that users will be kept out"},
     {"attempt", KEY_INT, OF(Plan, attempt), "1", "number of the attempt"},
@@ -52,6 +53,7 @@ Plan *plan_new(PlanKind kind, const char *app)
     plan->kind = kind;
     plan->app = g_strdup(app);
     plan->migrations = g_ptr_array_new_with_free_func(g_free);
+    plan->notes = g_ptr_array_new_with_free_func(g_free);
     plan->overrides = g_ptr_array_new_with_free_func(g_free);
     plan->objections = g_ptr_array_new_with_free_func((GDestroyNotify)objection_free);
     plan->attempt = 1;

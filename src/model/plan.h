@@ -37,6 +37,7 @@ typedef struct Plan {
     PlanData data;
     char *backup;             /* id of the backup to restore; NULL */
     char *loss;               /* what going back loses, for people; NULL: nothing */
+    GPtrArray *notes;         /* char *: what else a person should know */
     GPtrArray *migrations;    /* char *: versions whose migrations run, in order */
     GPtrArray *objections;    /* Objection */
     GPtrArray *overrides;     /* char *: recorded overrides, "--force: ..." */
