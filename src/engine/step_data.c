@@ -53,23 +53,8 @@ static const char *dump_reason(const Job *job)
     return job->plan->kind == PLAN_BACKUP ? "by hand" : plan_kind_name(job->plan->kind);
 }
 
-gboolean dump_act(Job *job, GError **error)
+static gboolean dump_record(Job *job, guint64 size_bytes, GError **error)
 {
-    if (job->sets->len == 0)
-        return TRUE;
-    if (job->plan->data == DATA_RESTORE && !restore_verify(job, error))
-        return FALSE;
-    g_autofree char *directory = g_build_filename(job->place->backups, job->id, NULL);
-    fs_fd int parent = fs_make_path(job->place->backups, 0700, error) ? fs_open_dir(job->place->backups, error) : -1;
-    /* What an interrupted try of this very job left is not a backup. */
-    if (parent < 0 || !fs_remove_tree(parent, job->id, error) || !fs_make_dirs(parent, job->id, 0700, error))
-        return FALSE;
-    for (guint i = 0; i < job->sets->len; i++)
-        if (!dump_set(job, g_ptr_array_index(job->sets, i), directory, error))
-            return FALSE;
-    FsUsage usage = {0};
-    if (!fs_sync_file_system(parent, error) || !fs_usage(parent, job->id, &usage, error))
-        return FALSE;
     const Manifest *manifest = job->installed ? job->installed : job->manifest;
     g_autofree char *schema = g_strdup_printf("%" G_GINT64_FORMAT, manifest->schema.version);
     BackupRecord record = {
@@ -80,7 +65,7 @@ gboolean dump_act(Job *job, GError **error)
         .manifest_version = schema,
         .reason = (char *)dump_reason(job),
         .made_s = clock_now_s(),
-        .size_bytes = (gint64)usage.bytes,
+        .size_bytes = (gint64)size_bytes,
     };
     Node *fields = node_new_map();
     node_set_text(fields, "version", record.version);
@@ -91,6 +76,43 @@ gboolean dump_act(Job *job, GError **error)
     return journal_backup_put(job->journal, &record, error);
 }
 
+static gboolean dump_sets(Job *job, int parent, GError **error)
+{
+    g_autofree char *directory = g_build_filename(job->place->backups, job->id, NULL);
+    FsUsage usage = {0};
+    for (guint i = 0; i < job->sets->len; i++)
+        if (!dump_set(job, g_ptr_array_index(job->sets, i), directory, error))
+            return FALSE;
+    return fs_sync_file_system(parent, error) && fs_usage(parent, job->id, &usage, error) &&
+           dump_record(job, usage.bytes, error);
+}
+
+/* Makes the job's backup, and lists it once it is durable and was read again. */
+static gboolean dump_make(Job *job, GError **error)
+{
+    fs_fd int parent = fs_make_path(job->place->backups, 0700, error) ? fs_open_dir(job->place->backups, error) : -1;
+    /* What an interrupted try of this very job left is not a backup. */
+    if (parent < 0 || !fs_remove_tree(parent, job->id, error) || !fs_make_dirs(parent, job->id, 0700, error))
+        return FALSE;
+    if (dump_sets(job, parent, error))
+        return TRUE;
+    fs_remove_tree(parent, job->id, NULL); /* half of one only takes room, which may be what was missing */
+    return FALSE;
+}
+
+/* What a restore replaces must be saved to the last row, so that its dump has to wait for the fence: copy makes it. */
+static gboolean dumps_in_fence(const Job *job)
+{
+    return job->plan->data == DATA_RESTORE;
+}
+
+gboolean dump_act(Job *job, GError **error)
+{
+    if (job->sets->len == 0)
+        return TRUE;
+    return dumps_in_fence(job) ? restore_verify(job, error) : dump_make(job, error);
+}
+
 /* --- copy --------------------------------------------------------------------------------------------------------- */
 
 static gboolean sync_root(Job *job, GError **error)
@@ -99,11 +121,12 @@ static gboolean sync_root(Job *job, GError **error)
     return fd >= 0 && fs_sync_file_system(fd, error);
 }
 
-/* Without a fence nobody is at rest, and a copy would be a lie; the plan has proved that none is needed. */
+/* Without a fence nobody is at rest, and a copy would be a lie; the plan has proved that none is needed. (Where other
+ * data come in, all services were stopped and observed to be.) */
 static gboolean copies(const Job *job)
 {
     const Manifest *manifest = job->installed ? job->installed : job->manifest;
-    return manifest->fence.mode != FENCE_NONE;
+    return manifest->fence.mode != FENCE_NONE || dumps_in_fence(job);
 }
 
 /* While this stands beside the copies, going back means putting them back. Undo takes it away before anybody may write
@@ -128,6 +151,9 @@ gboolean copy_act(Job *job, GError **error)
 {
     if (!copies(job))
         return TRUE;
+    /* Before the copies: reading a database may tidy its files up. */
+    if (dumps_in_fence(job) && job->sets->len > 0 && !dump_make(job, error))
+        return FALSE;
     for (guint i = 0; i < job->sets->len; i++) {
         const DataSet *set = g_ptr_array_index(job->sets, i);
         const BackupDriver *driver = backup_find(set, error);
