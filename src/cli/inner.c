@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/inner.h"
 
+#include "engine/rehearsal.h"
 #include "engine/worker.h"
 #include "parts/backup/backup.h"
 #include "parts/service/service.h"
@@ -18,6 +19,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } programs[] = {
     {"job", "the process of a job", worker_main},
+    {"rehearse", "a job's rehearsal", rehearsal_main},
     {"sqlite", "SQLite work as the app's user", run_sqlite},
     {"wait-hold", "a start that waits until it may go on", service_wait_hold_main},
 };

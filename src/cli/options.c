@@ -36,6 +36,8 @@ const OptionRow option_rows[] = {
      "do exactly the plan that 'plan' showed under this digest, or nothing"},
     {"purge", 0, G_OPTION_ARG_NONE, AT(purge), NULL, "remove data and backups too"},
     {"reason", 0, G_OPTION_ARG_STRING, AT(reason), "TEXT", "shown to those who wonder"},
+    {"rehearse", 0, G_OPTION_ARG_NONE, AT(rehearse), NULL,
+     "first migrate and start it on restored data, where nobody sees it; go on only if that works"},
     {"severity", 0, G_OPTION_ARG_STRING, AT(severity), "WORD", "e.g. security: such releases skip the minimum age"},
     {"to", 't', G_OPTION_ARG_STRING, AT(to), "VERSION", "that version instead of what policy offers"},
     {"trust", 0, G_OPTION_ARG_STRING, AT(trust), "LEVEL",

@@ -70,13 +70,14 @@ static void draw(Progress *progress)
 static void begin(Progress *progress, const Node *line)
 {
     const char *kind = node_get_text(node_get(line, "plan"), "kind", "");
+    Plan plan = {.rehearse = node_get_bool(node_get(line, "plan"), "rehearse", FALSE)};
     progress->n_shown = 0;
     progress->drawn = FALSE;
-    for (int i = 0; i < PLAN_N_KINDS; i++)
-        if (strcmp(plan_kind_name((PlanKind)i), kind) == 0)
-            for (guint j = 0; j < n_steps; j++)
-                if (step_is_in(&steps[j], (PlanKind)i))
-                    progress->shown[progress->n_shown++] = &steps[j];
+    while (plan.kind < PLAN_N_KINDS && strcmp(plan_kind_name(plan.kind), kind) != 0)
+        plan.kind++;
+    for (guint i = 0; plan.kind < PLAN_N_KINDS && i < n_steps; i++)
+        if (step_is_of(&steps[i], &plan))
+            progress->shown[progress->n_shown++] = &steps[i];
     memset(progress->state, 0, sizeof progress->state);
     if (progress->live)
         draw(progress);

@@ -39,12 +39,14 @@ void run_show_plan(Call *call, const Planner *planner, const Plan *plan)
     }
     GString *names = g_string_new(NULL);
     for (guint i = 0; i < n_steps; i++)
-        if (step_is_in(&steps[i], plan->kind))
+        if (step_is_of(&steps[i], plan))
             g_string_append_printf(names, "%s%s", names->len ? ", " : "", steps[i].name);
     call_say(call, "  steps      %s", names->str);
     g_string_free(names, TRUE);
     for (guint i = 0; i < plan->migrations->len; i++)
         call_say(call, "  migration  %s", (char *)g_ptr_array_index(plan->migrations, i));
+    if (plan->fence_expected_ms > 0)
+        call_say(call, "  kept out   about %.1f s, as it was seen here before", (double)plan->fence_expected_ms / 1000);
     call_say(call, "  way back   %s", way_back(plan));
     if (plan->loss)
         call_say(call, "  LOSES      %s", plan->loss);

@@ -109,6 +109,8 @@ static gboolean fact_write(Job *job, const char *key, const char *value, FactWri
     node_set_text(fields, "key", key);
     node_set_text(fields, "value", value);
     job_log_write(job->log, "fact", fields, FALSE);
+    if (!job->journal)
+        return TRUE;
     /* Rule 2: on the way back a note that cannot be written (a full disk) stops nothing. */
     return write_it(job->journal, job->id, key, value, job->going_back ? NULL : error) || job->going_back;
 }
@@ -322,7 +324,7 @@ static gboolean plan_load(Job *job, GError **error)
     return job->fact_table != NULL;
 }
 
-Job *job_open(HostPlace *host, const char *app, const char *id, int lock_fd, GError **error)
+static Job *job_load(HostPlace *host, const char *app, const char *id, int lock_fd, GError **error)
 {
     g_autoptr(Job) job = g_new0(Job, 1);
     job->host = host;
@@ -334,10 +336,26 @@ Job *job_open(HostPlace *host, const char *app, const char *id, int lock_fd, GEr
         !(job->config = engine_job_config(host, app, id, error)) ||
         !(job->place = engine_place(host, job->config, error)) || !(job->journal = journal_open(host, FALSE, error)) ||
         !plan_load(job, error) || !manifests_load(job, error) ||
-        !(job->layout = layout_find(job->manifest->layout, error)) || !(job->log = job_log_open(job->directory, error)))
+        !(job->layout = layout_find(job->manifest->layout, error)))
         return NULL;
     contexts_fill(job);
     return g_steal_pointer(&job);
+}
+
+Job *job_open(HostPlace *host, const char *app, const char *id, int lock_fd, GError **error)
+{
+    g_autoptr(Job) job = job_load(host, app, id, lock_fd, error);
+    return job && (job->log = job_log_open(job->directory, error)) ? g_steal_pointer(&job) : NULL;
+}
+
+Job *job_open_apart(HostPlace *host, const char *app, const char *id, GError **error)
+{
+    Job *job = job_load(host, app, id, -1, error);
+    if (!job)
+        return NULL;
+    g_clear_pointer(&job->journal, journal_close);
+    job->log = job_log_spoken();
+    return job;
 }
 
 void job_close(Job *job)

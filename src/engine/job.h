@@ -35,6 +35,8 @@ typedef struct Job {
 
 /* Opens a job whose row and directory exist. Does not take the lock; `lock_fd` is handed over. */
 Job *job_open(HostPlace *host, const char *app, const char *id, int lock_fd, GError **error);
+/* For a rehearsal: what is known of it, without the journal and the log. Takes host. */
+Job *job_open_apart(HostPlace *host, const char *app, const char *id, GError **error);
 void job_close(Job *job);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Job, job_close)
 

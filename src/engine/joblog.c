@@ -16,7 +16,7 @@
 #define OUTPUT_LIMIT_BYTES (4 * 1024 * 1024) /* of hooks and builds; steps and verdicts are always written */
 
 struct JobLog {
-    int fd;
+    int fd; /* -1: lines for people on standard error, nothing else */
     gint64 sequence;
     char sum[SUM_DIGITS + 1]; /* of the last line */
     guint lost;               /* lines that could not be written */
@@ -96,17 +96,31 @@ JobLog *job_log_open(const char *job_directory, GError **error)
     return log;
 }
 
+JobLog *job_log_spoken(void)
+{
+    JobLog *log = g_new0(JobLog, 1);
+    log->fd = -1;
+    return log;
+}
+
 void job_log_close(JobLog *log)
 {
     if (!log)
         return;
-    close(log->fd);
+    if (log->fd >= 0)
+        close(log->fd);
     g_free(log);
 }
 
 void job_log_write(JobLog *log, const char *type, Node *fields, gboolean durable)
 {
     g_autoptr(Node) given = fields;
+    if (log->fd < 0) {
+        const char *text = given ? node_get_text(given, "text", NULL) : NULL;
+        if (text)
+            g_printerr("%s\n", text);
+        return;
+    }
     g_autoptr(Node) node = node_new_map();
     g_autofree char *now = clock_format(clock_now_s());
     node_set_int(node, "seq", log->sequence + 1);

@@ -11,6 +11,7 @@
 typedef struct JobLog JobLog;
 
 JobLog *job_log_open(const char *job_directory, GError **error); /* appends after the last line that holds */
+JobLog *job_log_spoken(void); /* of a process whose standard error goes to the job's log: texts alone, said there */
 void job_log_close(JobLog *log);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JobLog, job_log_close)
 

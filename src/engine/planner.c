@@ -5,8 +5,10 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/fs.h"
+#include "engine/expected.h"
 #include "engine/job.h"
 #include "engine/preconditions.h"
+#include "engine/rehearsal.h"
 #include "engine/room.h"
 #include "parts/backup/backup.h"
 
@@ -280,6 +282,30 @@ static void object_to_broken_way_back(Planner *planner, Plan *plan)
                       "the way back is damaged: %s", error->message);
 }
 
+/* The publisher's word on how long users may be kept out, against what was seen on this host. */
+static void object_to_long_fence(Planner *planner, Plan *plan)
+{
+    gint64 max_ms = planner->manifest->fence.max_ms;
+    if (plan->kind != PLAN_UPDATE || planner->manifest->fence.mode == FENCE_NONE)
+        return;
+    plan->fence_expected_ms = expected_fence_ms(planner->journal, plan->app, plan_release_key(plan));
+    if (plan->fence_expected_ms > max_ms)
+        objection_add(plan->objections, FAULT_POLICY, "--force", "choose a quiet hour, then override with --force",
+                      "users would be kept out for about %" G_GINT64_FORMAT " s, the release allows %" G_GINT64_FORMAT
+                      " s",
+                      (plan->fence_expected_ms + 999) / 1000, max_ms / 1000);
+}
+
+static void object_to_rehearsal(const Planner *planner, const Plan *plan)
+{
+    g_autoptr(GPtrArray) own = data_sets_own_new();
+    g_autoptr(GPtrArray) sets = g_ptr_array_new();
+    if (plan->rehearse && planner->installed)
+        data_sets_add(sets, own, planner->installed);
+    if (plan->rehearse)
+        rehearsal_object(sets, planner->manifest, plan->objections);
+}
+
 static void object_to_attempts(Planner *planner, Plan *plan)
 {
     gint64 attempts = journal_attempts(planner->journal, plan->app, plan_release_key(plan));
@@ -310,6 +336,8 @@ static void plan_object(Planner *planner, Plan *plan, const Release *release)
     object_to_missing_fence(planner, plan);
     object_to_claimed_units(planner, plan);
     object_to_broken_way_back(planner, plan);
+    object_to_long_fence(planner, plan);
+    object_to_rehearsal(planner, plan);
     object_to_attempts(planner, plan);
     preconditions_check(&part, planner->manifest, planner->installed, plan->objections);
     guint64 unpacked =
@@ -350,6 +378,7 @@ Plan *planner_update(Planner *planner, const PlanWish *wish, GError **error)
         g_ptr_array_set_size(plan->objections, 0); /* they spoke against releases that were passed over */
     plan->from = g_strdup(planner->current);
     plan->data = DATA_MIGRATE;
+    plan->rehearse = wish->rehearse && plan->kind == PLAN_UPDATE;
     if (!plan_sources(planner, plan, choice.release, error))
         return NULL;
     if (plan->objections->len == 0 || wish->force) {

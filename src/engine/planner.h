@@ -40,6 +40,7 @@ typedef struct PlanWish {
     gboolean force;     /* override what may be overridden; recorded */
     gboolean purge;     /* uninstall */
     const char *backup; /* restore: id; NULL: the newest */
+    gboolean rehearse;  /* update: rehearse it first */
     gboolean again;     /* update to the version that is installed already */
 } PlanWish;
 

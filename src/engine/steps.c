@@ -23,6 +23,8 @@ const Step steps[] = {
     {"seal", "sync, digest and write-protect its tree", seal_act, NULL, TO_NEW, 0},
     {"trial", "let the staged release check itself", trial_act, NULL, TO_NEW, STEP_RELEASE},
     {"dump", "save the data while the app serves", dump_act, NULL, SAVES, 0},
+    {"rehearse", "on request: migrate and start it on the restored data, in isolation", rehearse_act, rehearse_undo,
+     1 << PLAN_UPDATE, STEP_RELEASE | STEP_ON_REQUEST},
     {"ready", "check again that the way back is there", ready_act, ready_undo, HALTS, 0},
     {"fence", "keep users' writes out", fence_act, fence_undo, HALTS, STEP_FENCED | STEP_RELEASE},
     {"stop", "stop the services and see that nothing is left", stop_act, stop_undo, HALTS, STEP_FENCED | STEP_RELEASE},
@@ -42,6 +44,11 @@ const guint n_steps = G_N_ELEMENTS(steps);
 gboolean step_is_in(const Step *step, PlanKind kind)
 {
     return (step->kinds & (1u << kind)) != 0;
+}
+
+gboolean step_is_of(const Step *step, const Plan *plan)
+{
+    return step_is_in(step, plan->kind) && (!(step->flags & STEP_ON_REQUEST) || plan->rehearse);
 }
 
 const Step *step_find(const char *name)

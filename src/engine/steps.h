@@ -11,6 +11,7 @@ typedef enum {
     STEP_COMMITS = 1 << 1, /* past it the only direction is forwards */
     STEP_RELEASE = 1 << 2, /* its failure may speak against the release, and then rejects its digest */
     STEP_NEVER_FAILS = 1 << 3,
+    STEP_ON_REQUEST = 1 << 4, /* only where the plan asks for it */
 } StepFlags;
 
 typedef struct Step {
@@ -26,16 +27,20 @@ extern const Step steps[];
 extern const guint n_steps;
 
 gboolean step_is_in(const Step *step, PlanKind kind);
+gboolean step_is_of(const Step *step, const Plan *plan); /* the same, and asked for */
 const Step *step_find(const char *name);
 guint step_index(const Step *step);
 
-/* The functions of the rows, by file: step_release.c, step_rest.c, step_data.c, step_live.c, step_after.c. */
+/* The functions of the rows, by file: step_release.c, step_rest.c, step_data.c, step_live.c, step_after.c, rehearsal.c.
+ */
 gboolean fetch_act(Job *job, GError **error);
 gboolean stage_act(Job *job, GError **error);
 gboolean stage_undo(Job *job, GError **error);
 gboolean seal_act(Job *job, GError **error);
 gboolean trial_act(Job *job, GError **error);
 gboolean dump_act(Job *job, GError **error);
+gboolean rehearse_act(Job *job, GError **error);
+gboolean rehearse_undo(Job *job, GError **error);
 gboolean ready_act(Job *job, GError **error);
 gboolean ready_undo(Job *job, GError **error);
 gboolean fence_act(Job *job, GError **error);

@@ -277,7 +277,7 @@ static Verdict run_after_commit(Job *job, guint first)
     room_release(job); /* it was kept for the way back; on a full disk the marks of the way on need it now */
     for (guint i = first; i < n_steps; i++) {
         const Step *step = &steps[i];
-        if (!step_is_in(step, job->plan->kind))
+        if (!step_is_of(step, job->plan))
             continue;
         if (step->flags & STEP_NEVER_FAILS) /* the verdict stands before anything is deleted */
             conclude(job, VERDICT_UPDATED, NULL, NULL);
@@ -317,7 +317,7 @@ Verdict transaction_run(Job *job)
 {
     for (guint i = 0; i < n_steps; i++) {
         const Step *step = &steps[i];
-        if (!step_is_in(step, job->plan->kind))
+        if (!step_is_of(step, job->plan))
             continue;
         if (step->flags & STEP_NEVER_FAILS)
             return run_after_commit(job, i);

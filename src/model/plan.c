@@ -42,6 +42,7 @@ static const Key note_keys[] = {
     {"notes", KEY_TEXTS, OF(Plan, notes), NULL, "what else to know"},
     {"overrides", KEY_TEXTS, OF(Plan, overrides), NULL, "recorded overrides"},
     {"fence_expected_ms", KEY_INT, OF(Plan, fence_expected_ms), "0", "time that users will be kept out"},
+    {"rehearse", KEY_BOOL, OF(Plan, rehearse), "false", "whether it is rehearsed first"},
     {"attempt", KEY_INT, OF(Plan, attempt), "1", "number of the attempt"},
     {0},
 };

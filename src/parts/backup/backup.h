@@ -38,6 +38,11 @@ typedef struct BackupDriver {
     /* Puts a dump in place of the data: prepared beside them, switched by rename, the replaced kept. Only after copy.
      */
     gboolean (*restore)(const PartContext *context, const DataSet *set, const char *directory, GError **error);
+    /* In a rehearsal's scene: puts a dump in place of the data, for all that run there and for nobody else. NULL: nobody
+     * can stand in for these data. What it made outside of the scene's own files, `scratch_drop` (may be NULL) removes
+     * again, called outside of it; idempotent. */
+    gboolean (*scratch)(const PartContext *context, const DataSet *set, const char *directory, GError **error);
+    gboolean (*scratch_drop)(const PartContext *context, const DataSet *set, GError **error);
     /* Makes what was written durable (checkpoint, sync). */
     gboolean (*sync)(const PartContext *context, const DataSet *set, GError **error);
     /* Removes what copy, put_back and restore of this job left. Only settle asks for it. Idempotent. */

@@ -380,20 +380,26 @@ gboolean copy_put_back(const PartContext *context, const DataSet *set, const Cop
 
 /* --- a dump in place of the data --- */
 
-/* Owner and mode of the present data, or of the app's user where there are none. */
+/* Owner and mode of what was there, or of the app's user where there was nothing (NULL). */
+static gboolean set_like(const Place *place, const struct stat *like, int directory, const char *name, GError **error)
+{
+    struct stat st = {.st_uid = place->uid, .st_gid = place->gid, .st_mode = 0600};
+    if (like)
+        st = *like;
+    fs_fd int fd = fs_open_beneath(directory, name, O_RDONLY, 0, error);
+    if (fd < 0)
+        return FALSE;
+    gboolean foreign = geteuid() == 0 && (like || place->change_user);
+    if ((foreign && fchown(fd, st.st_uid, st.st_gid) < 0) || fchmod(fd, st.st_mode & 0777) < 0)
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot set the owner of '%s'", name);
+    return TRUE;
+}
+
 static gboolean make_like(const Place *place, int live, int incoming, const char *name, GError **error)
 {
     struct stat st;
     gboolean present = live >= 0 && fstatat(live, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
-    if (!present)
-        st = (struct stat){.st_uid = place->uid, .st_gid = place->gid, .st_mode = 0600};
-    fs_fd int fd = fs_open_beneath(incoming, name, O_RDONLY, 0, error);
-    if (fd < 0)
-        return FALSE;
-    gboolean foreign = geteuid() == 0 && (present || place->change_user);
-    if ((foreign && fchown(fd, st.st_uid, st.st_gid) < 0) || fchmod(fd, st.st_mode & 0777) < 0)
-        return fault_errno(error, FAULT_SYSTEM, errno, "cannot set the owner of '%s'", name);
-    return TRUE;
+    return set_like(place, present ? &st : NULL, incoming, name, error);
 }
 
 static gboolean bring_in(const PartContext *context, const DataSet *set, const CopyKind *kind, int directory,
@@ -428,6 +434,30 @@ gboolean copy_restore(const PartContext *context, const DataSet *set, const Copy
     if (opened.live >= 0)
         return swap_run(&opened.swap, error);
     return directory < 0 || fault_set(error, FAULT_BACKUP, "the directory of %s does not exist", set->path);
+}
+
+gboolean copy_replace(const Place *place, const DataSet *set, const CopyKind *kind, int directory, GError **error)
+{
+    struct stat st;
+    g_autofree char *name = NULL;
+    g_autoptr(GError) problem = NULL;
+    fs_fd int live = copy_open_live(place, set, &name, &problem);
+    if (live < 0 && !problem)
+        return directory < 0 || fault_set(error, FAULT_BACKUP, "the directory of %s does not exist", set->path);
+    if (live < 0) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return FALSE;
+    }
+    gboolean present = fstatat(live, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    for (guint i = 0; i < kind->n_files; i++) {
+        g_autofree char *file = g_strconcat(name, kind->files[i].suffix, NULL);
+        if (!fs_remove_tree(live, file, error))
+            return FALSE;
+    }
+    if (directory < 0)
+        return TRUE;
+    return fs_copy_tree(directory, set->name, live, name, error) &&
+           (!kind->like_present || set_like(place, present ? &st : NULL, live, name, error));
 }
 
 /* --- the end of it --- */

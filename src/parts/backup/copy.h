@@ -30,6 +30,8 @@ gboolean copy_put_back(const PartContext *context, const DataSet *set, const Cop
 /* `directory` -1: the dump holds nothing, as there was nothing. */
 gboolean copy_restore(const PartContext *context, const DataSet *set, const CopyKind *kind, int directory,
                       GError **error);
+/* The same without a way back: only for a scene, where what is replaced is not the real thing. */
+gboolean copy_replace(const Place *place, const DataSet *set, const CopyKind *kind, int directory, GError **error);
 gboolean copy_forget(const PartContext *context, const DataSet *set, GError **error);
 
 /* Opens the directory that holds the data; *name gets their name in it. -1 with *error unset if there is none. */

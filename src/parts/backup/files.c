@@ -189,6 +189,15 @@ static gboolean files_forget(const PartContext *context, const DataSet *set, GEr
     return copy_forget(context, set, error) || backup_name_fault(set, error);
 }
 
+static gboolean files_scratch(const PartContext *context, const DataSet *set, const char *directory, GError **error)
+{
+    gboolean absent;
+    fs_fd int dir = fs_open_dir(directory, error);
+    return (dir >= 0 && dump_check(dir, set->name, &absent, error) &&
+            copy_replace(context->place, set, &kind, absent ? -1 : dir, error)) ||
+           backup_name_fault(set, error);
+}
+
 const BackupDriver backup_files = {
     .name = "files",
     .summary = "a file or a directory; blocks are shared where the file system can",
@@ -202,6 +211,7 @@ const BackupDriver backup_files = {
     .changed = files_changed,
     .put_back = files_put_back,
     .restore = files_restore,
+    .scratch = files_scratch,
     .sync = files_sync,
     .forget = files_forget,
 };

@@ -297,6 +297,15 @@ static gboolean sqlite_forget(const PartContext *context, const DataSet *set, GE
     return copy_forget(context, set, error) || backup_name_fault(set, error);
 }
 
+static gboolean sqlite_scratch(const PartContext *context, const DataSet *set, const char *directory, GError **error)
+{
+    gboolean absent;
+    fs_fd int dir = fs_open_dir(directory, error);
+    return (dir >= 0 && dump_check(dir, set->name, &absent, error) &&
+            copy_replace(context->place, set, &kind, absent ? -1 : dir, error)) ||
+           backup_name_fault(set, error);
+}
+
 const BackupDriver backup_sqlite = {
     .name = "sqlite",
     .summary = "a SQLite database; dumped through its own backup interface while it is in use",
@@ -310,6 +319,7 @@ const BackupDriver backup_sqlite = {
     .changed = sqlite_changed,
     .put_back = sqlite_put_back,
     .restore = sqlite_restore,
+    .scratch = sqlite_scratch,
     .sync = sqlite_sync,
     .forget = sqlite_forget,
 };
