@@ -15,7 +15,7 @@
 
 const Verb verbs[] = {
     {"install", "SOURCE", "install an app from a source", verb_install,
-     "name key checksum trust channel user app-root yes dry-run to detach", CHANGES_HOST, 1, 1,
+     "name key checksum trust channel user app-root data-from yes dry-run to detach", CHANGES_HOST, 1, 1,
      "SOURCE is the address of a directory with a releases.json (https://...), or a local one.\n"
      "Trust is never taken silently: name the publisher's key, a checksum, or '--trust none'."},
     {"check", "[APP]", "look whether there is something newer", verb_check, "exit-code", TAKES_APP | CHANGES_HOST, 0, 1,

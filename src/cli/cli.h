@@ -12,6 +12,7 @@ typedef struct Options {
         unsigned_index, all;
     char *to, *plan, *name, *key, *checksum, *trust, *channel, *user, *app_root, *job, *out, *reason, *changelog,
         *severity, *withdraw, *passphrase_file;
+    char *data_from;
     int limit;
 } Options;
 

@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "base/fault.h"
+#include "model/version.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -53,6 +54,8 @@ static gboolean options_check(const Call *call, GError **error)
     const Options *options = &call->options;
     if (options->checksum && !digest_is_valid(options->checksum))
         return fault_set(error, FAULT_USAGE, "install: '%s' is not a SHA-256 (64 digits 0-9 a-f)", options->checksum);
+    if (options->data_from && !version_is_valid(options->data_from))
+        return fault_set(error, FAULT_USAGE, "install: '%s' is not a version", options->data_from);
     if ((options->key != NULL) + (options->checksum != NULL) + (options->trust != NULL) > 1)
         return fault_set(error, FAULT_USAGE, "install: --key, --checksum and --trust exclude one another");
     if (options->trust && strcmp(options->trust, "none") != 0) {
@@ -139,7 +142,7 @@ int verb_install(Call *call, GError **error)
     if (!planner || !is_new(call, planner, error) ||
         !run_recover_first(call, call->host, planner->place, planner->journal, error))
         return -1;
-    PlanWish wish = {.to = call->options.to};
+    PlanWish wish = {.to = call->options.to, .data_from = call->options.data_from};
     g_autoptr(GError) local = NULL;
     g_autoptr(Plan) plan = planner_update(planner, &wish, &local);
     if (!plan && !local)

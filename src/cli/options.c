@@ -17,6 +17,7 @@ const OptionRow option_rows[] = {
      "say in one line whether there is something newer, and do nothing"},
     {"checksum", 0, G_OPTION_ARG_STRING, AT(checksum), "SHA256",
      "trust this one archive now, later ones by the index's digests"},
+    {"data-from", 0, G_OPTION_ARG_STRING, AT(data_from), "VERSION", "the release that wrote the data which lie there"},
     {"detach", 0, G_OPTION_ARG_NONE, AT(detach), NULL, "print the job's id and do not wait for it"},
     {"dry-run", 'n', G_OPTION_ARG_NONE, AT(dry_run), NULL, "show the plan and do nothing"},
     {"exit-code", 0, G_OPTION_ARG_NONE, AT(exit_code), NULL, "exit with 10 if there is something newer"},

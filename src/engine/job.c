@@ -157,7 +157,7 @@ static GPtrArray *environment_new(const Job *job, gboolean with_job)
     if (with_job) {
         g_autofree char *attempt = g_strdup_printf("%" G_GINT64_FORMAT, job->plan->attempt);
         environment_add(environment, "LIFTLOCK_VERSION", job->plan->to);
-        environment_add(environment, "LIFTLOCK_FROM", job->plan->from);
+        environment_add(environment, "LIFTLOCK_FROM", job->plan->from ? job->plan->from : job->plan->data_from);
         environment_add(environment, "LIFTLOCK_ATTEMPT", attempt);
         environment_add(environment, "LIFTLOCK_JOB",
                         job->id); /* also how recovery finds what a dead job left running */

@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "engine/expected.h"
 #include "engine/job.h"
+#include "engine/planner_kept.h"
 #include "engine/preconditions.h"
 #include "engine/rehearsal.h"
 #include "engine/room.h"
@@ -235,7 +236,8 @@ static guint64 data_bytes(Planner *planner)
 
 static void plan_migrations(const Planner *planner, Plan *plan)
 {
-    g_autoptr(GPtrArray) due = manifest_migrations_due(planner->manifest, plan->from, plan->to);
+    g_autoptr(GPtrArray) due =
+        manifest_migrations_due(planner->manifest, plan->from ? plan->from : plan->data_from, plan->to);
     for (guint i = 0; i < due->len; i++)
         g_ptr_array_add(plan->migrations, g_strdup(((const VersionCommands *)g_ptr_array_index(due, i))->name));
 }
@@ -382,7 +384,8 @@ Plan *planner_update(Planner *planner, const PlanWish *wish, GError **error)
     if (!plan_sources(planner, plan, choice.release, error))
         return NULL;
     if (plan->objections->len == 0 || wish->force) {
-        if (!plan_manifest(planner, plan, choice.release, error))
+        if (!plan_manifest(planner, plan, choice.release, error) ||
+            !planner_kept_data(planner, plan, wish->data_from, error))
             return NULL;
         plan_object(planner, plan, choice.release);
         plan_override(plan, wish);

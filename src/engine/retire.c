@@ -146,6 +146,15 @@ static gboolean app_records_remove(Job *job, GError **error)
     return journal_app_forget(job->journal, job->plan->app, error);
 }
 
+static gboolean backups_forget(Job *job, GError **error)
+{
+    g_autoptr(GPtrArray) backups = journal_backups(job->journal, job->plan->app, error);
+    for (guint i = 0; backups && i < backups->len; i++)
+        if (!journal_backup_forget(job->journal, ((const BackupRecord *)g_ptr_array_index(backups, i))->id, error))
+            return FALSE;
+    return backups && remove_below(job->place->state, "backups", error);
+}
+
 gboolean retire_app(Job *job, GError **error)
 {
     if (!live_unequip(job, job->manifest, NULL, error) || !job->layout->prepare_revert(&job->part, NULL, error))
@@ -162,7 +171,7 @@ gboolean retire_app(Job *job, GError **error)
     for (guint i = 0; i < G_N_ELEMENTS(state); i++)
         if (!remove_below(job->place->state, state[i], error))
             return FALSE;
-    if (job->plan->purge && !remove_below(job->place->state, "backups", error))
+    if (job->plan->purge && !backups_forget(job, error))
         return FALSE;
     rmdir(job->place->root); /* only if nothing else is in it */
     return app_records_remove(job, error);

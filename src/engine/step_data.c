@@ -55,13 +55,13 @@ static const char *dump_reason(const Job *job)
 
 static gboolean dump_record(Job *job, guint64 size_bytes, GError **error)
 {
-    const Manifest *manifest = job->installed ? job->installed : job->manifest;
-    g_autofree char *schema = g_strdup_printf("%" G_GINT64_FORMAT, manifest->schema.version);
+    g_autofree char *schema =
+        job->installed ? g_strdup_printf("%" G_GINT64_FORMAT, job->installed->schema.version) : NULL;
     BackupRecord record = {
         .id = job->id,
         .app = job->plan->app,
         .job = job->id,
-        .version = job->plan->from,
+        .version = job->plan->from ? job->plan->from : job->plan->data_from,
         .manifest_version = schema,
         .reason = (char *)dump_reason(job),
         .made_s = clock_now_s(),
@@ -106,9 +106,15 @@ static gboolean dumps_in_fence(const Job *job)
     return job->plan->data == DATA_RESTORE;
 }
 
+/* An install finds nothing, or data that need nothing done. */
+static gboolean leaves_data_alone(const Job *job)
+{
+    return job->plan->kind == PLAN_INSTALL && job->plan->migrations->len == 0;
+}
+
 gboolean dump_act(Job *job, GError **error)
 {
-    if (job->sets->len == 0)
+    if (job->sets->len == 0 || leaves_data_alone(job))
         return TRUE;
     return dumps_in_fence(job) ? restore_verify(job, error) : dump_make(job, error);
 }
@@ -126,7 +132,8 @@ static gboolean sync_root(Job *job, GError **error)
 static gboolean copies(const Job *job)
 {
     const Manifest *manifest = job->installed ? job->installed : job->manifest;
-    return manifest->fence.mode != FENCE_NONE || dumps_in_fence(job);
+    gboolean at_rest = dumps_in_fence(job) || (!job->installed && !leaves_data_alone(job));
+    return manifest->fence.mode != FENCE_NONE || at_rest;
 }
 
 /* While this stands beside the copies, going back means putting them back. Undo takes it away before anybody may write
@@ -213,7 +220,8 @@ static gboolean restore_sets(Job *job, GError **error)
 
 static gboolean migrations_run(Job *job, GError **error)
 {
-    g_autoptr(GPtrArray) due = manifest_migrations_due(job->manifest, job->plan->from, job->plan->to);
+    g_autoptr(GPtrArray) due =
+        manifest_migrations_due(job->manifest, job->plan->from ? job->plan->from : job->plan->data_from, job->plan->to);
     if (due->len == 0)
         return TRUE;
     g_autofree char *tree = job_tree(job, job->plan->to);
@@ -241,5 +249,7 @@ gboolean migrate_act(Job *job, GError **error)
     case DATA_MIGRATE:
         break;
     }
+    if (leaves_data_alone(job))
+        return TRUE;
     return migrations_run(job, error) && sets_sync(job, error) && sync_root(job, error);
 }

@@ -13,8 +13,8 @@ enum {
     RUNS = TO_NEW | TO_OLD | 1 << PLAN_RESTORE | 1 << PLAN_RESTART, /* ends with the app running */
     HALTS = RUNS | 1 << PLAN_UNINSTALL,                             /* brings the app to rest */
     ALL = HALTS | 1 << PLAN_BACKUP,
-    SAVES = 1 << PLAN_UPDATE | 1 << PLAN_ROLLBACK | 1 << PLAN_RESTORE | 1 << PLAN_BACKUP,
-    COPIES = 1 << PLAN_UPDATE | TO_OLD | 1 << PLAN_RESTORE,
+    SAVES = TO_NEW | 1 << PLAN_ROLLBACK | 1 << PLAN_RESTORE | 1 << PLAN_BACKUP,
+    COPIES = TO_NEW | TO_OLD | 1 << PLAN_RESTORE,
 };
 
 const Step steps[] = {
@@ -28,7 +28,7 @@ const Step steps[] = {
     {"ready", "check again that the way back is there", ready_act, ready_undo, HALTS, 0},
     {"fence", "keep users' writes out", fence_act, fence_undo, HALTS, STEP_FENCED | STEP_RELEASE},
     {"stop", "stop the services and see that nothing is left", stop_act, stop_undo, HALTS, STEP_FENCED | STEP_RELEASE},
-    {"copy", "take the instant image of the data", copy_act, copy_undo, COPIES | 1 << PLAN_INSTALL, STEP_FENCED},
+    {"copy", "take the instant image of the data", copy_act, copy_undo, COPIES, STEP_FENCED},
     {"migrate", "bring the data to the new shape", migrate_act, NULL, COPIES, STEP_FENCED | STEP_RELEASE},
     {"activate", "switch to the new release", activate_act, activate_undo, TO_NEW | TO_OLD | 1 << PLAN_UNINSTALL,
      STEP_FENCED},

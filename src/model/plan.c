@@ -30,6 +30,7 @@ static const Key deed_keys[] = {
     {"data", KEY_ENUM, OF(Plan, data), "migrate", "what happens to the data", .words = data_names},
     {"backup", KEY_TEXT, OF(Plan, backup), NULL, "backup to restore"},
     {"migrations", KEY_TEXTS, OF(Plan, migrations), NULL, "versions whose migrations run"},
+    {"data_from", KEY_VERSION, OF(Plan, data_from), NULL, "version of the data that an install finds"},
     {"purge", KEY_BOOL, OF(Plan, purge), "false", "whether data go too"},
     {0},
 };

@@ -35,6 +35,7 @@ typedef struct Plan {
     gint64 download_bytes;     /* 0: unknown or none */
     gint64 cached_bytes;       /* of it already here */
     PlanData data;
+    char *data_from;          /* install: version of the data that lie there already; NULL: none */
     char *backup;             /* id of the backup to restore; NULL */
     char *loss;               /* what going back loses, for people; NULL: nothing */
     GPtrArray *notes;         /* char *: what else a person should know */

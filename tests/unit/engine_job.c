@@ -263,7 +263,8 @@ static void a_planted_maintenance_link_is_replaced_not_followed(Fixture *f, gcon
 static void the_table_says_what_each_kind_of_plan_does(Fixture *f, gconstpointer data)
 {
     static const char *const expected[PLAN_N_KINDS] = {
-        [PLAN_INSTALL] = "fetch stage seal trial ready fence stop copy activate start probe commit open observe settle",
+        [PLAN_INSTALL] =
+            "fetch stage seal trial dump ready fence stop copy migrate activate start probe commit open observe settle",
         [PLAN_UPDATE] = "fetch stage seal trial dump rehearse ready fence stop copy migrate activate start probe "
                         "commit open observe settle",
         [PLAN_ROLLBACK] = "dump ready fence stop copy migrate activate start probe commit open observe settle",
