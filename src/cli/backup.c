@@ -20,6 +20,8 @@ static int backup_create(Call *call, Planner *planner, const char *id, GError **
         fault_set(error, FAULT_REQUIREMENT, "%s declares no data", plan->app);
         return -1;
     }
+    if (!plan_is_clear(plan, error))
+        return -1;
     return run_plan(call, planner, plan, error);
 }
 

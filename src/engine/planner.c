@@ -215,23 +215,26 @@ static void object_to_unsupported(const Manifest *manifest, Plan *plan)
     }
 }
 
-static guint64 data_bytes(Planner *planner)
+/* Everything that plan, job and way back may have to write, where it will lie. */
+static void object_to_lack_of_room(Planner *planner, Plan *plan, const Release *release)
 {
-    guint64 sum = 0;
-    PartContext part = {.place = planner->place, .lock_fd = -1};
+    const Place *place = planner->place;
+    guint64 unpacked =
+        release->unpacked_bytes > 0 ? (guint64)release->unpacked_bytes : (guint64)release->size_bytes * 4;
+    guint64 entries = release->unpacked_entries > 0 ? (guint64)release->unpacked_entries : 1000;
+    guint64 declared = (guint64)planner->manifest->requirements.min_disk_space_mb * 1000000;
+    guint uses = plan->migrations->len > 0 ? ROOM_DUMP | ROOM_COPY | ROOM_MIGRATION : ROOM_COPY;
     g_autoptr(GPtrArray) own = data_sets_own_new();
     g_autoptr(GPtrArray) sets = g_ptr_array_new();
+    g_autoptr(GPtrArray) needs = room_needs_new();
     if (planner->installed)
         data_sets_add(sets, own, planner->installed);
-    for (guint i = 0; i < sets->len; i++) {
-        const DataSet *set = g_ptr_array_index(sets, i);
-        const BackupDriver *driver = backup_find(set, NULL);
-        guint64 bytes = 0;
-        gboolean shared = FALSE;
-        if (driver && driver->size && driver->size(&part, set, &bytes, &shared, NULL))
-            sum += bytes;
-    }
-    return sum;
+    data_sets_add(sets, own, planner->manifest);
+    room_need(needs, place->root, "release", MAX(unpacked, declared), entries + 64);
+    room_need(needs, place->state, "download", (guint64)MAX(plan->download_bytes - plan->cached_bytes, 0), 64);
+    uses |= (plan->kind == PLAN_UPDATE ? ROOM_DUMP : 0) | (plan->rehearse ? ROOM_REHEARSAL : 0);
+    room_need_data(needs, place, sets, uses);
+    room_check(needs, (guint64)planner->host_config->space_margin_bytes, plan->objections);
 }
 
 static void plan_migrations(const Planner *planner, Plan *plan)
@@ -342,12 +345,7 @@ static void plan_object(Planner *planner, Plan *plan, const Release *release)
     object_to_rehearsal(planner, plan);
     object_to_attempts(planner, plan);
     preconditions_check(&part, planner->manifest, planner->installed, plan->objections);
-    guint64 unpacked =
-        release->unpacked_bytes > 0 ? (guint64)release->unpacked_bytes : (guint64)release->size_bytes * 4;
-    guint64 entries = release->unpacked_entries > 0 ? (guint64)release->unpacked_entries : 1000;
-    guint64 download = (guint64)MAX(plan->download_bytes - plan->cached_bytes, 0);
-    room_check(planner->place, planner->host_config, planner->manifest, download, unpacked, entries,
-               data_bytes(planner), plan->objections);
+    object_to_lack_of_room(planner, plan, release);
 }
 
 /* An objection of policy to a version that was asked for by name is the answer; there is no need to look further. */

@@ -4,15 +4,22 @@
 
 #include "engine/job.h"
 
-/* Needs of a plan per file system, compared with what is free; an objection for each that falls short. */
-void room_check(const Place *place, const HostConfig *host, const Manifest *manifest, guint64 download_bytes,
-                guint64 unpack_bytes, guint64 unpack_entries, guint64 data_bytes, GPtrArray *objections);
-
-/* Keeps a little back on the file systems that undo and verdict write to. FAULT_SPACE. */
 /* Before anything is fetched: whether the host's config admits so large a release, and whether it fits into the cache.
  * What the index says is a claim of the source, but nothing beyond it is fetched. */
 gboolean room_for_download(const Place *place, const HostConfig *host, guint64 download_bytes, guint64 archive_bytes,
                            guint64 unpacked_bytes, GError **error);
 
+/* What a plan needs, summed up per file system. */
+GPtrArray *room_needs_new(void);
+void room_need(GPtrArray *needs, const char *path, const char *what, guint64 bytes, guint64 entries);
+enum { ROOM_DUMP = 1 << 0, ROOM_COPY = 1 << 1, ROOM_MIGRATION = 1 << 2, ROOM_REHEARSAL = 1 << 3 };
+void room_need_data(GPtrArray *needs, const Place *place, const GPtrArray *sets, guint uses);
+void room_need_restore(GPtrArray *needs, const Place *place, const char *backup);
+
+/* An objection for each file system that is short of bytes or inodes; `margin_bytes` must stay free on each. */
+void room_check(const GPtrArray *needs, guint64 margin_bytes, GPtrArray *objections);
+
+/* Keeps back what verdict and way back write, and what the steps inside the fence will need. FAULT_SPACE. */
 gboolean room_reserve(Job *job, GError **error);
-void room_release(Job *job);
+void room_release_work(Job *job); /* for the steps inside the fence */
+void room_release(Job *job);      /* all of it */

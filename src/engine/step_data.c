@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "engine/backups.h"
+#include "engine/room.h"
 #include "parts/backup/backup.h"
 #include "parts/migrate/migrate.h"
 
@@ -158,6 +159,7 @@ gboolean copy_act(Job *job, GError **error)
 {
     if (!copies(job))
         return TRUE;
+    room_release_work(job);
     /* Before the copies: reading a database may tidy its files up. */
     if (dumps_in_fence(job) && job->sets->len > 0 && !dump_make(job, error))
         return FALSE;

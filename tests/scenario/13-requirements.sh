@@ -29,7 +29,7 @@ refused 3 "bookshelf: the release requires the service 'no-such-service', which 
 requires '  min_disk_space_mb: 900000000'
 before=$(state)
 expect_exit 1 lift update $app
-grep -q "^liftlock: bookshelf: $host/opt/bookshelf: release and copy of the data needs 90000000[0-9] MB, [0-9]* MB are free$" "$err"
+grep -q "^liftlock: bookshelf: the file system of $host/opt/bookshelf needs 9000000[0-9][0-9] MB for [a-z ,]*, and [0-9]* MB are free$" "$err"
 verdict "it says how much room is missing" $?
 [ "$(state)" = "$before" ]
 verdict "and nothing has changed" $?
