@@ -128,6 +128,13 @@ static gboolean mount_own_places(const Scene *scene, GError **error)
         if (mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777,size=64m") < 0)
             return refuse(error, place);
     }
+    for (guint i = 0; scene->empty && i < scene->empty->len; i++) {
+        const char *place = g_ptr_array_index(scene->empty, i);
+        g_autofree char *options =
+            g_strdup_printf("mode=0755,size=16m,uid=%u,gid=%u", (unsigned)scene->uid, (unsigned)scene->gid);
+        if (mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+            return refuse(error, place);
+    }
     return mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0 || refuse(error, "/proc");
 }
 

@@ -9,8 +9,11 @@
 #include <glib.h>
 
 typedef struct Scene {
-    const char *scratch; /* an existing directory of ours alone, with room; stays writable under its own path */
-    const char *stage;   /* an existing directory outside of scratch */
+    const char *scratch;    /* an existing directory of ours alone, with room; stays writable under its own path */
+    const char *stage;      /* an existing directory outside of scratch */
+    const GPtrArray *empty; /* char *: existing directories that shall be empty, and the user's; may be NULL */
+    uid_t uid;
+    gid_t gid;
 } Scene;
 
 /* Runs `act` in a child that is the first process of the scene; returns when all processes of the scene have ended.

@@ -308,7 +308,7 @@ static void object_to_rehearsal(const Planner *planner, const Plan *plan)
     if (plan->rehearse && planner->installed)
         data_sets_add(sets, own, planner->installed);
     if (plan->rehearse)
-        rehearsal_object(sets, planner->manifest, plan->objections);
+        rehearsal_object(sets, plan->objections);
 }
 
 static void object_to_attempts(Planner *planner, Plan *plan)

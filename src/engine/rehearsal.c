@@ -7,6 +7,7 @@
 #include "base/process.h"
 #include "engine/steps.h"
 #include "parts/backup/backup.h"
+#include "parts/service/script.h"
 
 #include <string.h>
 
@@ -14,7 +15,7 @@
 #define FACT_MS "rehearsal.ms"
 #define JOBS_LOOKED_AT 20
 
-void rehearsal_object(const GPtrArray *sets, const Manifest *manifest, GPtrArray *objections)
+void rehearsal_object(const GPtrArray *sets, GPtrArray *objections)
 {
     for (guint i = 0; i < sets->len; i++) {
         const DataSet *set = g_ptr_array_index(sets, i);
@@ -23,13 +24,6 @@ void rehearsal_object(const GPtrArray *sets, const Manifest *manifest, GPtrArray
             objection_add(objections, FAULT_REQUIREMENT, NULL, "update without --rehearse",
                           "data '%s' cannot be rehearsed: nobody else can stand in for what its '%s' driver calls",
                           set->name, set->driver);
-    }
-    for (guint i = 0; i < manifest->services->len; i++) {
-        const Service *service = g_ptr_array_index(manifest->services, i);
-        if (service->unit && service->starts == STARTS_BEFORE_COMMIT)
-            objection_add(objections, FAULT_REQUIREMENT, NULL, "update without --rehearse",
-                          "service '%s' cannot be rehearsed: a systemd unit cannot be started in a scene yet",
-                          service->name);
     }
 }
 
@@ -79,6 +73,43 @@ gboolean rehearse_undo(Job *job, GError **error)
         return TRUE;
     fs_fd int staging = fs_open_dir(job->place->staging, error);
     return staging >= 0 && fs_remove_tree(staging, name, error);
+}
+
+/* --- services that are units: there is no manager in the scene --- */
+
+static Node *texts_node(const GPtrArray *texts)
+{
+    Node *list = node_new_list();
+    for (guint i = 0; i < texts->len; i++)
+        node_append(list, node_new_scalar(SCALAR_STRING, g_ptr_array_index(texts, i)));
+    return list;
+}
+
+static gboolean add_script(Job *job, const Service *service, Node *list, GError **error)
+{
+    g_auto(ServiceScript) script = {0};
+    if (!service_script_read(&job->service, service, &script, error))
+        return FALSE;
+    Node *node = node_new_map();
+    node_set_text(node, "name", service->name);
+    node_set_text(node, "start", script.start);
+    node_set(node, "environment", texts_node(script.environment));
+    node_set(node, "directories", texts_node(script.directories));
+    node_append(list, node);
+    return TRUE;
+}
+
+static gboolean scripts_write(Job *job, const char *scratch, GError **error)
+{
+    g_autoptr(Node) list = node_new_list();
+    for (guint i = 0; i < job->manifest->services->len; i++) {
+        const Service *service = g_ptr_array_index(job->manifest->services, i);
+        if (service->unit && service->starts == STARTS_BEFORE_COMMIT && !add_script(job, service, list, error))
+            return FALSE;
+    }
+    g_autofree char *json = node_to_json(list, 0);
+    fs_fd int fd = fs_open_dir(scratch, error);
+    return fd >= 0 && fs_write_atomic(fd, REHEARSAL_SCRIPTS, json, strlen(json), 0600, error);
 }
 
 /* --- the play --- */
@@ -132,5 +163,5 @@ static gboolean play(Job *job, const char *scratch, GError **error)
 gboolean rehearse_act(Job *job, GError **error)
 {
     g_autofree char *scratch = scratch_make(job, error);
-    return scratch && play(job, scratch, error) && rehearse_undo(job, error);
+    return scratch && scripts_write(job, scratch, error) && play(job, scratch, error) && rehearse_undo(job, error);
 }

@@ -7,8 +7,11 @@
 
 #include "engine/job.h"
 
-/* What speaks against a rehearsal of these data and services, as objections. */
-void rehearsal_object(const GPtrArray *sets, const Manifest *manifest, GPtrArray *objections);
+/* What speaks against a rehearsal of these data, as objections. */
+void rehearsal_object(const GPtrArray *sets, GPtrArray *objections);
+
+/* In the scratch: [{name, start, environment: [...], directories: [...]}] for each service that is a unit. */
+#define REHEARSAL_SCRIPTS "scripts.json"
 
 /* How long the newest rehearsal of a release took between its data at rest and its proof; -1: none is known. */
 gint64 rehearsal_known_ms(Journal *journal, const char *app, const char *release_key);

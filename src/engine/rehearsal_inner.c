@@ -10,6 +10,7 @@
 #include "engine/steps.h"
 #include "parts/backup/backup.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +33,42 @@ static gboolean place_move(Place *place, const char *scratch, GError **error)
     place->config = g_build_filename(scratch, "app.toml", NULL);
     return fs_make_path(place->hold, 0700, error) && fs_make_path(place->fence, 0700, error) &&
            fs_make_path(place->pass, 0700, error);
+}
+
+/* --- services that are units --- */
+
+static gboolean take_script(Job *job, const Node *script, GPtrArray *empty)
+{
+    Service *service = (Service *)service_named(job->manifest, node_get_text(script, "name", ""));
+    const char *start = node_get_text(script, "start", NULL);
+    const Node *environment = node_get(script, "environment"), *directories = node_get(script, "directories");
+    if (!service || !environment || !directories)
+        return FALSE;
+    if (!start)
+        return g_ptr_array_remove(job->manifest->services, service);
+    g_clear_pointer(&service->unit, g_free);
+    g_free(service->start);
+    service->start = g_strdup(start);
+    for (guint i = 0; i < environment->items->len; i++) {
+        g_auto(GStrv) pair = g_strsplit(((const Node *)g_ptr_array_index(environment->items, i))->text, "=", 2);
+        KeyPair *entry = g_new0(KeyPair, 1);
+        *entry = (KeyPair){g_strdup(pair[0]), g_strdup(pair[1])};
+        g_ptr_array_add(service->environment, entry);
+    }
+    for (guint i = 0; i < directories->items->len; i++)
+        g_ptr_array_add(empty, g_strdup(((const Node *)g_ptr_array_index(directories->items, i))->text));
+    return TRUE;
+}
+
+/* From here on they are services of a shell line, which need no manager. */
+static gboolean scripts_take(Job *job, const char *scratch, GPtrArray *empty, GError **error)
+{
+    g_autofree char *path = g_build_filename(scratch, REHEARSAL_SCRIPTS, NULL);
+    g_autoptr(Node) list = document_read_file(path, FAULT_STATE, error);
+    for (guint i = 0; list && i < list->items->len; i++)
+        if (!take_script(job, g_ptr_array_index(list->items, i), empty))
+            return fault_set(error, FAULT_STATE, "%s is damaged", path);
+    return list != NULL;
 }
 
 /* --- in the scene --- */
@@ -65,9 +102,32 @@ static gboolean go_live(Job *job, GError **error)
     return root >= 0 && fs_link_atomic(root, target, "current", error);
 }
 
+/* What a service printed is gone with the scene: its end may be the reason. */
+static void say_output(Job *job, const Service *service)
+{
+    enum { TAIL_BYTES = 2000 };
+    char tail[TAIL_BYTES + 1];
+    g_autofree char *name = g_strconcat(service->name, ".log", NULL);
+    fs_fd int logs = fs_open_dir(job->place->logs, NULL);
+    fs_fd int fd = logs < 0 ? -1 : fs_open_beneath(logs, name, O_RDONLY | O_NONBLOCK, 0, NULL);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return;
+    ssize_t size = pread(fd, tail, TAIL_BYTES, MAX(st.st_size - TAIL_BYTES, 0));
+    tail[MAX(size, 0)] = '\0';
+    g_auto(GStrv) lines = g_strsplit(tail, "\n", -1);
+    for (char **line = lines; *line; line++)
+        if (**line)
+            job_say(job, "%s: %s", service->name, *line);
+}
+
 static gboolean start(Job *job, GError **error)
 {
-    return live_start_new(job, error) && live_prove_new(job, error);
+    if (live_start_new(job, error) && live_prove_new(job, error))
+        return TRUE;
+    for (guint i = 0; i < job->manifest->services->len; i++)
+        say_output(job, g_ptr_array_index(job->manifest->services, i));
+    return FALSE;
 }
 
 static const struct {
@@ -117,9 +177,17 @@ int rehearsal_main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     umask(022);
     g_autoptr(Job) job = job_open_apart(host_place_new(g_getenv("LIFTLOCK_ROOT")), argv[1], argv[2], &error);
+    g_autoptr(GPtrArray) empty = g_ptr_array_new_with_free_func(g_free);
     int status = 0;
-    Scene scene = {.scratch = scratch, .stage = job ? job->place->root : NULL};
-    if (job && place_move(job->place, scratch, &error) && scene_run(&scene, play, job, &status, &error))
+    Scene scene = {.scratch = scratch, .empty = empty};
+    if (job) {
+        scene.stage = job->place->root;
+        scene.uid = job->place->uid;
+        scene.gid = job->place->gid;
+        job->part.in_scene = job->service.in_scene = TRUE;
+    }
+    if (job && place_move(job->place, scratch, &error) && scripts_take(job, scratch, empty, &error) &&
+        scene_run(&scene, play, job, &status, &error))
         return status;
     g_autoptr(Node) answer = node_new_map();
     node_set_bool(answer, "ok", FALSE);

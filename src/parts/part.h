@@ -23,6 +23,7 @@ typedef struct PartContext {
     void (*on_line)(const char *line, gpointer data); /* output of programs: goes to the job's log */
     gpointer on_line_data;
     void (*on_progress)(guint64 done, guint64 total, gpointer data); /* may be NULL */
+    gboolean in_scene;     /* a rehearsal: whatever is started ends with the scene */
     gboolean no_new_facts; /* on the way back: facts may be read, but a failed write must not stop anything */
 } PartContext;
 

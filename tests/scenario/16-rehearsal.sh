@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A release is rehearsed: its migrations and its start on the restored data, in a place of its own, while the app serves.
 # What fails there was never seen by anybody; what works says how long users will be kept out.
+# shellcheck disable=SC2119 # service_pid: the first service
 # shellcheck source=tests/scenario/lib-bookshelf.sh
 . "$(dirname "$0")/lib-bookshelf.sh"
 
@@ -9,7 +10,6 @@ tree_make 1.0.0 1.0.0
 publish 1.0.0
 expect_exit 0 lift install "$source" --trust none --name bookshelf
 ok "a book is accepted" add_book "Emma / Jane Austen"
-# shellcheck disable=SC2119 # the first service
 first=$(service_pid)
 
 note "a migration that fails on the real data fails in the rehearsal: nobody was disturbed"

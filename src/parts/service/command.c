@@ -190,7 +190,7 @@ static gboolean launch(const PartContext *context, const Service *service, const
                        GError **error)
 {
     const Place *place = context->place;
-    gboolean scoped = service_needs_scope();
+    gboolean scoped = !context->in_scene && service_needs_scope();
     g_autofree char *line = command_line(service, scoped);
     g_auto(GStrv) environment = service_environment(context, service, marker);
     fs_fd int log_fd = service_log_open(context, service);

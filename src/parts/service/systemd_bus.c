@@ -345,6 +345,13 @@ static char *type_interface(const char *unit)
     return g_strconcat(SYSTEMD_NAME ".", type, NULL);
 }
 
+GVariant *manager_unit_properties(Manager *manager, const char *unit, GError **error)
+{
+    g_autofree char *path = unit_path(manager, unit, error);
+    g_autofree char *interface = type_interface(unit);
+    return path ? properties(manager, path, interface, error) : NULL;
+}
+
 gboolean manager_unit_facts(Manager *manager, const char *unit, UnitFacts *facts, GError **error)
 {
     g_autofree char *path = unit_path(manager, unit, error);

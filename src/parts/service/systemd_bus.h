@@ -53,6 +53,10 @@ gboolean manager_unit_facts(Manager *manager, const char *unit, UnitFacts *facts
 void unit_facts_clear(UnitFacts *facts);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(UnitFacts, unit_facts_clear)
 
+/* All properties of a unit's own interface (of "web.service": org.freedesktop.systemd1.Service), an a{sv}. NULL on
+ * failure. */
+GVariant *manager_unit_properties(Manager *manager, const char *unit, GError **error);
+
 /* The cgroups that a unit's processes may be in: the one that `facts` names and the one where its slice would put it (a
  * unit that ended with processes left over has no cgroup of its own any more, but they are still there).
  * NULL-terminated; the caller frees. */
