@@ -233,10 +233,14 @@ static Verdict fail(Job *job, const Step *begun, const GError *cause)
 
 /* --- the road forwards ------------------------------------------------------------------------------------------ */
 
-/* One step; its marks frame it. Commit writes its own end, together with what it commits. */
-static gboolean run_step(Job *job, const Step *step, GError **error)
+/* One step; its marks frame it. Commit writes its own end, together with what it commits. *acts (may be NULL): whether
+ * it did more than try to say that it begins. */
+static gboolean run_step(Job *job, const Step *step, gboolean *acts, GError **error)
 {
-    if (!journal_mark(job->journal, job->id, step->name, "begun", 0, error))
+    gboolean begun = journal_mark(job->journal, job->id, step->name, "begun", 0, error);
+    if (acts)
+        *acts = begun;
+    if (!begun)
         return FALSE;
     log_step(job, step, "begun", -1, NULL);
     gint64 start = clock_monotonic_ms();
@@ -261,7 +265,7 @@ static gboolean run_step_forwards(Job *job, const Step *step, GError **error)
 {
     for (int try = 1;; try++) {
         g_autoptr(GError) local = NULL;
-        if (run_step(job, step, &local))
+        if (run_step(job, step, NULL, &local))
             return TRUE;
         log_step(job, step, "failed", -1, local);
         if (is_final(step, try, local)) {
@@ -315,6 +319,7 @@ Verdict transaction_give_up(Job *job, const GError *cause)
 
 Verdict transaction_run(Job *job)
 {
+    const Step *last = NULL; /* that has begun */
     for (guint i = 0; i < n_steps; i++) {
         const Step *step = &steps[i];
         if (!step_is_of(step, job->plan))
@@ -322,8 +327,11 @@ Verdict transaction_run(Job *job)
         if (step->flags & STEP_NEVER_FAILS)
             return run_after_commit(job, i);
         g_autoptr(GError) cause = NULL;
-        if (!run_step(job, step, &cause))
-            return fail(job, step, cause);
+        gboolean acts = TRUE;
+        /* What could not be said to begin has done nothing, and its undo would stop what nobody disturbed. */
+        if (!run_step(job, step, &acts, &cause))
+            return fail(job, acts || !last ? step : last, cause);
+        last = step;
         if (step->flags & STEP_COMMITS)
             return run_after_commit(job, i + 1);
     }

@@ -4,7 +4,6 @@
 # says why not.
 # shellcheck source=tests/scenario/lib-bookshelf.sh
 . "$(dirname "$0")/lib-bookshelf.sh"
-one='[{"title": "Emma / Jane Austen"}]'
 two='[{"title": "Emma", "author": "Jane Austen"}]'
 database=$host/opt/bookshelf/shared/books.db
 offered() { lift install "$source" --trust none --name bookshelf "$@"; }
