@@ -157,6 +157,17 @@ static void test_ends_at_once(World *world, gconstpointer data)
     g_assert_false(service_find(&service)->start(&world->context, &service, &error));
     g_autofree char *killed = fault_text(error);
     g_assert_cmpstr(killed, ==, "service 'web' ended at once: killed by signal 11 (Segmentation fault)");
+    g_assert_error(error, FAULT, FAULT_START);
+}
+
+/* Out of memory, or an operator: not the release's fault, which a FAULT_START would be. */
+static void test_is_killed(World *world, gconstpointer data)
+{
+    Service service = {.name = TEXT("web"), .start = TEXT("kill -KILL $$")};
+    g_autoptr(GError) error = NULL;
+    g_assert_false(service_find(&service)->start(&world->context, &service, &error));
+    g_assert_error(error, FAULT, FAULT_SYSTEM);
+    g_assert_true(g_str_has_prefix(error->message, "service 'web' ended at once: killed by signal 9 (Killed)"));
 }
 
 static void test_background(World *world, gconstpointer data)
@@ -358,6 +369,7 @@ int main(int argc, char **argv)
     WORLD_TEST("a started service runs in a session of its own until it is stopped", test_runs);
     WORLD_TEST("a service gets its environment and not the job's id", test_environment);
     WORLD_TEST("a service that ends at once is a fault with its status", test_ends_at_once);
+    WORLD_TEST("a service that somebody kills at its start says nothing of the release", test_is_killed);
     WORLD_TEST("what puts itself into the background is found and stopped, and nothing else", test_background);
     WORLD_TEST("a held service starts only with a pass", test_hold);
     WORLD_TEST("a service that ignores SIGTERM is killed", test_stubborn);

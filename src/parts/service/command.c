@@ -225,7 +225,9 @@ static gboolean command_start(const PartContext *context, const Service *service
     if (!ended_at_once(pid, &outcome) || (outcome.exited && outcome.status == 0))
         return TRUE; /* status 0: it put itself into the background, or told another to start */
     g_autofree char *how = process_describe(&outcome);
-    fault_set(error, FAULT_START, "service '%s' ended at once: %s", service->name, how);
+    /* Somebody's SIGKILL (out of memory, an operator) says nothing of the release. */
+    fault_set(error, process_was_killed(&outcome) ? FAULT_SYSTEM : FAULT_START, "service '%s' ended at once: %s",
+              service->name, how);
     return fault_hint(error, "its output is in '%s/%s.log'", context->place->logs, service->name);
 }
 
