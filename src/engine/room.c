@@ -137,7 +137,7 @@ void room_need_restore(GPtrArray *needs, const Place *place, const char *backup)
 }
 
 /* "download, release and backup" */
-static char *whats(const Need *need)
+static char *purposes(const Need *need)
 {
     const char *last = strrchr(need->what, ',');
     return last ? g_strdup_printf("%.*s and%s", (int)(last - need->what), need->what, last + 1) : g_strdup(need->what);
@@ -147,7 +147,7 @@ void room_check(const GPtrArray *needs, guint64 margin_bytes, GPtrArray *objecti
 {
     for (guint i = 0; i < needs->len; i++) {
         const Need *need = g_ptr_array_index(needs, i);
-        g_autofree char *bytes = megabytes(need->bytes + margin_bytes), *what = whats(need);
+        g_autofree char *bytes = megabytes(need->bytes + margin_bytes), *what = purposes(need);
         g_autofree char *have = g_strdup_printf("%" G_GUINT64_FORMAT " MB", need->free_bytes / 1000000);
         if (need->bytes + margin_bytes > need->free_bytes)
             objection_add(objections, FAULT_SPACE, NULL, "free room there, then try again",
@@ -195,7 +195,7 @@ static gboolean reserve_work(const char *directory, const GPtrArray *needs, GErr
         if (fallocate(fd, 0, 0, (off_t)MIN(need->bytes, (guint64)G_MAXINT64)) == 0 || errno == EOPNOTSUPP)
             continue;
         int why = errno;
-        g_autofree char *bytes = megabytes(need->bytes), *what = whats(need);
+        g_autofree char *bytes = megabytes(need->bytes), *what = purposes(need);
         unlinkat(dir, WORK_NAME, 0);
         return fault_errno(error, FAULT_SPACE, why, "cannot reserve %s in %s for %s", bytes, directory, what);
     }
