@@ -46,6 +46,8 @@ typedef struct ProcessOutcome {
     gboolean isolated; /* no_network, read_only and the stage were really in force, as far as asked for */
 } ProcessOutcome;
 
+#define PROCESS_SUPERVISOR "liftlock-run" /* the name that a supervisor goes by */
+
 /* Runs to the end. FALSE only if the program could not be run at all. */
 gboolean process_run(const ProcessSpec *spec, ProcessOutcome *outcome, GError **error);
 

@@ -163,7 +163,7 @@ static void end_rest(Watch *watch, gboolean at_once)
 
 static void become_supervisor(const ProcessLaunch *launch, int verdict_fd)
 {
-    prctl(PR_SET_NAME, "liftlock-run", 0, 0, 0);
+    prctl(PR_SET_NAME, PROCESS_SUPERVISOR, 0, 0, 0);
     for (int fd = 0; fd <= 2; fd++)
         dup2(launch->null_fd, fd);
     process_launch_close_fds(launch, verdict_fd);

@@ -44,8 +44,9 @@ int verb_maintenance(Call *call, GError **error)
     if (!observed)
         return -1;
     fs_fd int lock = lock_take(observed->place, "-", on ? "maintenance on" : "maintenance off", "operator", error);
+    fs_fd int work = lock < 0 ? -1 : lock_work(observed->place, 0, error);
     const char *reason = call->options.reason ? call->options.reason : "maintenance";
-    if (lock < 0 ||
+    if (work < 0 ||
         !(on ? claim_set(observed->place, CLAIM_FENCE, "operator", reason, 0, error)
              : claim_lift(observed->place, CLAIM_FENCE, "operator", error)) ||
         !fence_file_update(observed->place, observed->manifest ? observed->manifest->fence.file : NULL, error))

@@ -21,7 +21,7 @@ typedef struct Job {
     GPtrArray *own_sets; /* those made here from shared paths */
     const LayoutDriver *layout;
     JobLog *log;
-    int lock_fd;
+    int lock_fd; /* of the work: see lock_work */
     GHashTable *fact_table;
     Facts facts;
     GPtrArray *environment, *service_environment;
@@ -33,7 +33,7 @@ typedef struct Job {
     gboolean return_wanted; /* observe asks for a return job after this one */
 } Job;
 
-/* Opens a job whose row and directory exist. Does not take the lock; `lock_fd` is handed over. */
+/* Opens a job whose row and directory exist. Takes no lock; `lock_fd` is what lock_work gave, the caller's to close. */
 Job *job_open(HostPlace *host, const char *app, const char *id, int lock_fd, GError **error);
 /* For a rehearsal: what is known of it, without the journal and the log. Takes host. */
 Job *job_open_apart(HostPlace *host, const char *app, const char *id, GError **error);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define LOOKS 5
+#define WORK_POLL_MS 10
 
 void lock_holder_free(LockHolder *holder)
 {
@@ -74,20 +75,20 @@ static gboolean busy(const Place *place, int fd, GError **error)
     return fault_hint(error, "watch it with 'liftlock logs %s -f'", place->app);
 }
 
-static int lock_file_open(const Place *place, GError **error)
+static int lock_file_open(const char *path, int flags, GError **error)
 {
-    g_autofree char *directory = g_path_get_dirname(place->lock);
+    g_autofree char *directory = g_path_get_dirname(path);
     if (!fs_make_path(directory, 0755, error))
         return -1;
-    int fd = open(place->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open(path, flags | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        fault_errno(error, FAULT_SYSTEM, errno, "cannot open %s", place->lock);
+        fault_errno(error, FAULT_SYSTEM, errno, "cannot open %s", path);
     return fd;
 }
 
 int lock_take(const Place *place, const char *job, const char *verb, const char *who, GError **error)
 {
-    fs_fd int fd = lock_file_open(place, error);
+    fs_fd int fd = lock_file_open(place->lock, O_RDWR, error);
     if (fd < 0)
         return -1;
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -96,6 +97,41 @@ int lock_take(const Place *place, const char *job, const char *verb, const char 
     }
     if (!holder_write(fd, job, verb, who, error))
         return -1;
+    return fs_fd_steal(&fd);
+}
+
+static gboolean still_at_work(const Place *place, GError **error)
+{
+    const char *const paths[] = {place->work, NULL};
+    g_autoptr(GPtrArray) holders = process_find_by_open_file(paths);
+    if (holders->len == 0)
+        return fault_set(error, FAULT_BUSY, "%s: something still does the work of an earlier job", place->app);
+    const ProcessInfo *info = g_ptr_array_index(holders, 0);
+    fault_set(error, FAULT_BUSY, "%s: process %d (%s) still does the work of an earlier job", place->app,
+              (int)info->pid, info->name);
+    return fault_hint(error, "'ps -fp %d' shows what it is; end it", (int)info->pid);
+}
+
+/* To see that nobody holds it takes another open file than the one that is handed on: a lock belongs to the open file,
+ * and a file that cannot be written is not locked for oneself on every file system. */
+int lock_work(const Place *place, gint64 timeout_ms, GError **error)
+{
+    fs_fd int alone = lock_file_open(place->work, O_RDWR, error);
+    if (alone < 0)
+        return -1;
+    for (gint64 until = clock_monotonic_ms() + timeout_ms; flock(alone, LOCK_EX | LOCK_NB) != 0;) {
+        if (clock_monotonic_ms() >= until) {
+            still_at_work(place, error);
+            return -1;
+        }
+        clock_sleep_ms(WORK_POLL_MS);
+    }
+    fs_fd_clear(&alone);
+    fs_fd int fd = lock_file_open(place->work, O_RDONLY, error);
+    if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0) {
+        fault_errno(error, FAULT_SYSTEM, errno, "cannot lock %s", place->work);
+        return -1;
+    }
     return fs_fd_steal(&fd);
 }
 

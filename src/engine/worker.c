@@ -244,16 +244,23 @@ static void close_unopened(HostPlace *host, const char *id, const GError *cause)
         journal_job_close(journal, id, NULL);
 }
 
-/* A job at its end has nothing left to be made quiet; that it is, is for lock_for_job to say. */
 static gboolean make_quiet(HostPlace *host, const char *app, const char *id, GError **error)
 {
-    g_autoptr(Journal) journal = journal_open(host, TRUE, error);
-    g_autoptr(JobRecord) record = journal ? journal_job(journal, id, error) : NULL;
-    if (record && !record->open)
-        return TRUE;
     g_autoptr(AppConfig) config = engine_job_config(host, app, id, error);
     g_autoptr(Place) place = config ? engine_place(host, config, error) : NULL;
     return place && quiet_job(place, id, error);
+}
+
+#define WORK_TIMEOUT_MS 5000
+
+/* With the lock held, so that no two make each other quiet: the work that a dead worker left must be at its end, and be
+ * seen to be, before any goes on. */
+static int take_over(HostPlace *host, const char *app, const char *id, gboolean recovers, GError **error)
+{
+    g_autoptr(Place) place = place_new(host, app, NULL);
+    if (recovers && !make_quiet(host, app, id, error))
+        return -1;
+    return lock_work(place, WORK_TIMEOUT_MS, error);
 }
 
 int worker_main(int argc, char **argv)
@@ -270,18 +277,18 @@ int worker_main(int argc, char **argv)
     signal(SIGHUP, SIG_IGN);
     process_become_reaper();
     umask(022);
-    if (recovers &&
-        !make_quiet(host, app, id, &error)) { /* before the lock: what holds it may be what is left of the job */
-        close_unopened(host, id, error);
-        return 5;
-    }
-    int lock_fd = lock_for_job(host, app, id, &error);
+    fs_fd int lock_fd = lock_for_job(host, app, id, &error);
     if (lock_fd < 0) {
         if (!recovers)
             close_unopened(host, id, error);
         return 3;
     }
-    g_autoptr(Job) job = job_open(host, app, id, lock_fd, &error);
+    fs_fd int work_fd = take_over(host, app, id, recovers, &error);
+    if (work_fd < 0) {
+        close_unopened(host, id, error);
+        return recovers ? 5 : 3;
+    }
+    g_autoptr(Job) job = job_open(host, app, id, work_fd, &error);
     if (!job) {
         close_unopened(host, id, error);
         return 5;

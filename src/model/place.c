@@ -66,6 +66,7 @@ Place *place_new(const HostPlace *host, const char *app, const char *app_root)
     place->backups = g_build_filename(place->state, "backups", NULL);
     place->jobs = g_build_filename(place->state, "jobs", NULL);
     place->lock = beside(host->run, app, ".lock");
+    place->work = beside(host->run, app, ".work");
     place->pass = beside(host->run, app, ".pass");
     place->status = beside(host->run, app, ".json");
     place->config = g_strconcat(host->etc, "/apps/", app, ".toml", NULL);
@@ -79,7 +80,7 @@ void place_free(Place *place)
     char *paths[] = {place->app,    place->root,    place->current, place->releases, place->shared, place->system,
                      place->logs,   place->wayback, place->state,   place->hold,     place->fence,  place->trust,
                      place->cache,  place->staging, place->backups, place->jobs,     place->lock,   place->pass,
-                     place->status, place->config,  place->user};
+                     place->status, place->config,  place->user,    place->work};
     for (gsize i = 0; i < G_N_ELEMENTS(paths); i++)
         g_free(paths[i]);
     g_free(place);

@@ -26,6 +26,7 @@ typedef struct Place {
     char *state;                                                   /* VAR/NAME */
     char *hold, *fence, *trust, *cache, *staging, *backups, *jobs; /* below state */
     char *lock;                                                    /* RUN/NAME.lock */
+    char *work;   /* RUN/NAME.work: the lock that a job's children hold */
     char *pass;   /* RUN/NAME.pass/: a file per unit that may start although a hold stands; gone after a reboot */
     char *status; /* RUN/NAME.json */
     char *config; /* ETC/apps/NAME.toml */

@@ -19,7 +19,7 @@ typedef struct PartContext {
     Facts *facts;    /* NULL outside a job */
     const char *const
         *environment; /* for programs of the release: LIFTLOCK_APP, LIFTLOCK_VERSION, LIFTLOCK_FROM, LIFTLOCK_JOB ... */
-    int lock_fd;      /* handed on to children whose life counts as the job's; -1 */
+    int lock_fd;      /* of the work, not of the app: handed on to children whose life counts as the job's; -1 */
     void (*on_line)(const char *line, gpointer data); /* output of programs: goes to the job's log */
     gpointer on_line_data;
     void (*on_progress)(guint64 done, guint64 total, gpointer data); /* may be NULL */

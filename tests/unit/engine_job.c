@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a job stands on: its log, the lock, claims, the step table. */
 #include "base/fault.h"
+#include "base/fs.h"
+#include "base/process.h"
 #include "engine/claims.h"
 #include "engine/joblog.h"
 #include "engine/lock.h"
+#include "engine/quiet.h"
 #include "engine/steps.h"
 #include "engine/worker.h"
 
@@ -12,6 +15,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -161,35 +165,88 @@ static void a_live_holder_is_not_overlooked(Fixture *f, gconstpointer data)
     g_assert_cmpuint(overlooked, ==, 0);
 }
 
-static void a_child_keeps_the_lock_of_a_dead_holder(Fixture *f, gconstpointer data)
+/* A worker that dies while `work` goes on in a child that inherited the descriptor of the work. */
+static pid_t leave_at_work(HostPlace *host, const char *work)
 {
+    g_autofree char *line = NULL;
     int tell[2];
     g_assert_cmpint(pipe(tell), ==, 0);
     pid_t holder = fork();
     if (holder == 0) {
-        g_autoptr(Place) place = place_new(f->host, "wiki", NULL);
-        if (lock_take(place, "j1", "update", "ann", NULL) < 0)
-            _exit(1);
-        pid_t child = fork(); /* inherits the descriptor, lives on */
-        if (child == 0)
-            for (;;)
-                pause();
+        g_autoptr(Place) place = place_new(host, "wiki", NULL);
+        const int keep[] = {lock_take(place, "j1", "update", "ann", NULL) < 0 ? -1 : lock_work(place, 0, NULL)};
+        line = g_strdup_printf("fd=%d\n%s", keep[0], work);
+        ProcessSpec spec = {.shell = line, .keep_fds = keep, .n_keep_fds = 1};
+        pid_t child = keep[0] < 0 ? -1 : process_start(&spec, TRUE, -1, NULL);
         _exit(write(tell[1], &child, sizeof child) == sizeof child ? 0 : 1);
     }
-    pid_t child;
+    pid_t child = -1;
     g_assert_cmpint(read(tell[0], &child, sizeof child), ==, sizeof child);
     waitpid(holder, NULL, 0);
+    close(tell[0]);
+    close(tell[1]);
+    g_assert_cmpint(child, >, 0);
+    g_autofree char *comm = g_strdup_printf("/proc/%d/comm", (int)child);
+    for (guint i = 0; i < 500; i++, g_usleep(10000)) {
+        g_autofree char *name = NULL;
+        if (g_file_get_contents(comm, &name, NULL, NULL) && strcmp(name, "sleep\n") == 0)
+            break;
+    }
+    return child;
+}
+
+static void work_outlives_the_holder_and_keeps_the_next_one_waiting(Fixture *f, gconstpointer data)
+{
+    pid_t child = leave_at_work(f->host, "exec sleep 60");
     g_autoptr(GError) error = NULL;
-    g_assert_cmpint(lock_take(f->place, "j2", "recover", "bob", &error), ==, -1);
-    g_assert_error(error, FAULT, FAULT_BUSY);
-    g_autoptr(LockHolder) left = lock_holder(f->place); /* a pid namespace may hide a lock whose taker is dead */
-    g_assert_true(!left || !left->alive);
-    kill(child, SIGKILL);
-    int fd = -1;
-    for (int i = 0; i < 200 && fd < 0; i++, g_usleep(10000))
-        fd = lock_take(f->place, "j2", "recover", "bob", NULL);
+    fs_fd int fd = lock_take(f->place, "j2", "recover", "bob", &error); /* the lock itself was the dead one's alone */
+    g_assert_no_error(error);
     g_assert_cmpint(fd, >=, 0);
-    close(fd);
+    g_assert_cmpint(lock_work(f->place, 50, &error), ==, -1);
+    g_assert_error(error, FAULT, FAULT_BUSY);
+    g_autofree char *text = g_strdup_printf("wiki: process %d (sleep) still does the work of an earlier job\n"
+                                            "'ps -fp %d' shows what it is; end it",
+                                            (int)child, (int)child);
+    g_assert_cmpstr(error->message, ==, text);
+    kill(child, SIGKILL);
+    fs_fd int work = lock_work(f->place, 5000, NULL);
+    g_assert_cmpint(work, >=, 0);
+}
+
+static void recovery_ends_whoever_has_the_work_open(Fixture *f, gconstpointer data)
+{
+    /* Without the job's mark, in a session of its own, its share of the lock let go. */
+    pid_t child = leave_at_work(f->host, "flock -u $fd; exec env -i sleep 60");
+    guint64 start = process_start_time(child);
+    g_assert_cmpuint(start, >, 0);
+    f->place->uid = getuid();
+    f->place->user = g_strdup("somebody");
+    g_autoptr(GError) error = NULL;
+    g_assert_true(quiet_job(f->place, "j1", &error));
+    g_assert_no_error(error);
+    g_assert_cmpuint(process_start_time(child), !=, start);
+}
+
+static void a_child_reaches_neither_the_lock_nor_its_text(Fixture *f, gconstpointer data)
+{
+    fs_fd int fd = lock_take(f->place, "j1", "update", "ann", NULL);
+    fs_fd int work = lock_work(f->place, 0, NULL);
+    g_assert_cmpint(fcntl(fd, F_GETFD) & FD_CLOEXEC, !=, 0);
+    g_assert_cmpint(fcntl(work, F_GETFL) & O_ACCMODE, ==, O_RDONLY);
+    g_autofree char *line =
+        g_strdup_printf("for at in /proc/self/fd/*; do case $(readlink $at) in *.lock) exit 9; esac; "
+                        "done; echo forged >&%d; flock -u %d; true",
+                        work, work);
+    ProcessOutcome outcome = {0};
+    ProcessSpec spec = {.shell = line, .keep_fds = &work, .n_keep_fds = 1};
+    g_assert_true(process_run(&spec, &outcome, NULL));
+    g_assert_cmpint(outcome.status, ==, 0);
+    g_autoptr(LockHolder) holder = lock_holder(f->place);
+    g_assert_cmpstr(holder->job, ==, "j1");
+    g_assert_cmpint(lock_take(f->place, "j2", "restart", "bob", NULL), ==, -1);
+    struct stat st;
+    g_assert_cmpint(fstat(work, &st), ==, 0);
+    g_assert_cmpint(st.st_size, ==, 0);
 }
 
 static void a_job_at_its_end_is_not_run_again(Fixture *f, gconstpointer data)
@@ -308,7 +365,10 @@ int main(int argc, char **argv)
          a_flood_of_output_ends_and_steps_are_still_written},
         {"/lock/a second taker is told who holds it", a_second_taker_is_told_who_holds_the_lock},
         {"/lock/a live holder is not overlooked", a_live_holder_is_not_overlooked},
-        {"/lock/a child keeps the lock of a dead holder", a_child_keeps_the_lock_of_a_dead_holder},
+        {"/lock/work outlives the holder and keeps the next one waiting",
+         work_outlives_the_holder_and_keeps_the_next_one_waiting},
+        {"/lock/recovery ends whoever has the work open", recovery_ends_whoever_has_the_work_open},
+        {"/lock/a child reaches neither the lock nor its text", a_child_reaches_neither_the_lock_nor_its_text},
         {"/worker/a job at its end is not run again", a_job_at_its_end_is_not_run_again},
         {"/claims/the fence stands while any claim does", the_fence_stands_while_any_claim_does},
         {"/claims/a fence file whose directory is gone is gone", a_fence_file_whose_directory_is_gone_is_gone},

@@ -243,6 +243,7 @@ static void places(void)
     g_assert_cmpstr(place->hold, ==, "/var/lib/liftlock/demo/hold");
     g_assert_cmpstr(place->config, ==, "/etc/liftlock/apps/demo.toml");
     g_assert_cmpstr(place->lock, ==, "/run/liftlock/demo.lock");
+    g_assert_cmpstr(place->work, ==, "/run/liftlock/demo.work");
     g_autofree char *partial = place_release(place, "2.0", ".partial");
     g_assert_cmpstr(partial, ==, "/opt/demo/releases/2.0.partial");
 }
