@@ -45,6 +45,10 @@ const char *job_fact(Job *job, const char *key);
 gboolean job_fact_note(Job *job, const char *key, const char *value, GError **error); /* durable with the next one */
 gboolean job_fact_set(Job *job, const char *key, const char *value, GError **error);
 
+/* Facts for status: whether what a build or a trial was to be kept from was really out of its reach, "yes" or "no". */
+#define FACT_BUILD_ISOLATED "isolated.build"
+#define FACT_TRIAL_ISOLATED "isolated.trial"
+
 /* Where commands of a release run: its final directory. The caller frees. */
 char *job_tree(const Job *job, const char *version);
 

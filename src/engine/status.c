@@ -123,6 +123,21 @@ static void add_stock(Node *status, const Observed *observed)
     node_set_int(status, "backups", backups ? backups->len : 0);
 }
 
+/* What the newest job that had to do with it observed: it had the rights, and the kernel, that count. */
+static gboolean was_observed(const Observed *observed, const char *fact, const char *value)
+{
+    enum { JOBS = 20 };
+    g_autoptr(GPtrArray) jobs = observed->journal ? journal_jobs(observed->journal, observed->app, JOBS, NULL) : NULL;
+    for (guint i = 0; jobs && i < jobs->len; i++) {
+        const JobRecord *job = g_ptr_array_index(jobs, i);
+        g_autoptr(GHashTable) facts = journal_facts(observed->journal, job->id, NULL);
+        const char *found = facts ? g_hash_table_lookup(facts, fact) : NULL;
+        if (found)
+            return strcmp(found, value) == 0;
+    }
+    return FALSE;
+}
+
 /* Every guarantee that falls away in this setting, by name. */
 static void add_weaker(Node *status, const HostPlace *host, const Observed *observed)
 {
@@ -142,6 +157,9 @@ static void add_weaker(Node *status, const HostPlace *host, const Observed *obse
          "no systemd: services do not start at boot, and no unit is held after one"},
         {observed->manifest && !live_has_identity(observed->manifest),
          "no identity: the running process cannot say which version it is"},
+        {was_observed(observed, FACT_BUILD_ISOLATED, "no"),
+         "no mount namespaces: builds are beside the live app, which is not frozen for them"},
+        {was_observed(observed, FACT_TRIAL_ISOLATED, "no"), "no isolation: trials are not kept from network and data"},
     };
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
         if (rows[i].holds_not)

@@ -106,6 +106,17 @@ static gboolean unpack(Job *job, GError **error)
     return staged >= 0 && manifest_is_the_plans(job, staged, error);
 }
 
+/* Once a job, and for status: what a kernel does not give is no failure, but has to be known. */
+static gboolean note_isolation(Job *job, const char *fact, gboolean isolated, const char *otherwise, GError **error)
+{
+    const char *said = job_fact(job, fact);
+    if (g_strcmp0(said, "no") == 0 || (said && isolated))
+        return TRUE;
+    if (!isolated)
+        job_say(job, "%s", otherwise);
+    return job_fact_note(job, fact, isolated ? "yes" : "no", error);
+}
+
 static gboolean build_line(Job *job, const char *line, GError **error)
 {
     g_autofree char *path = NULL, *shown_as = NULL;
@@ -129,7 +140,10 @@ static gboolean build_line(Job *job, const char *line, GError **error)
         .stage_as = as,
     };
     ProcessOutcome outcome;
-    if (!process_run(&spec, &outcome, error))
+    if (!process_run(&spec, &outcome, error) ||
+        !note_isolation(job, FACT_BUILD_ISOLATED, outcome.isolated,
+                        "no mount namespaces here: the build is beside the live app, which is not frozen for it",
+                        error))
         return FALSE;
     if (outcome.exited && outcome.status == 0)
         return TRUE;
@@ -213,7 +227,13 @@ static gboolean ask_staged(Job *job, const Check *check, ProbeResult *result, GE
     context.stage_parent = job->place->releases;
     context.stage_from = path;
     context.stage_as = as;
-    return probe_ask_patiently(&context, check, result, error);
+    if (!probe_ask_patiently(&context, check, result, error))
+        return FALSE;
+    if (!check->command || note_isolation(job, FACT_TRIAL_ISOLATED, !result->exposed,
+                                          "no isolation here: the trial is not kept from network and data", error))
+        return TRUE;
+    probe_result_clear(result);
+    return FALSE;
 }
 
 /* The release's checks of its surroundings are its own scripts: the first moment to ask them is in the staged tree. */

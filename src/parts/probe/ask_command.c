@@ -62,6 +62,7 @@ static gboolean command_ask(const ProbeContext *context, const Check *check, Pro
     ProcessOutcome outcome = {0};
     if (!run(context, check, output, &outcome, error))
         return FALSE;
+    result->exposed = context->isolated && !outcome.isolated;
     if (process_was_killed(&outcome)) {
         g_autofree char *how = process_describe(&outcome);
         return fault_set(error, FAULT_SYSTEM, "'%s': %s", check->command, how);

@@ -26,6 +26,7 @@ typedef struct ProbeResult {
                       printable */
     char *problem; /* why it is not OK: "HTTP 503, not 2xx"; NULL if OK */
     gint64 duration_ms;
+    gboolean exposed; /* isolation was asked for, and was not wholly in force */
 } ProbeResult;
 void probe_result_clear(ProbeResult *result);
 
