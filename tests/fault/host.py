@@ -372,12 +372,13 @@ class DiskHost(Host):
         subprocess.run(["mount", "-o", "loop", image, self.root], check=True)
         self.image = image
 
-    def is_attached(self):
+    @staticmethod
+    def is_attached(image):
         """A file system that something still holds would be mounted again as it is: dead, if its power was cut."""
         for path in glob.glob("/sys/block/loop*/loop/backing_file"):
             try:
                 with open(path) as file:
-                    if file.read().startswith(self.image):
+                    if file.read().startswith(image):
                         return True
             except OSError:
                 pass
@@ -387,12 +388,12 @@ class DiskHost(Host):
         if not self.image:
             return
         subprocess.run(["umount", self.root], check=True)
+        image, self.image = self.image, None  # whatever comes now, it is no longer mounted
         deadline = time.monotonic() + 20
-        while self.is_attached():
+        while self.is_attached(image):
             if time.monotonic() > deadline:
-                raise Wrong("something holds the file system in %s" % self.image)
+                raise Wrong("something holds the file system in %s" % image)
             time.sleep(0.005)
-        self.image = None
 
     def lay(self):
         last = self.image
