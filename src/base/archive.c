@@ -155,20 +155,33 @@ static char *clean_path(const char *path, gboolean directory)
     return g_strndup(path, size);
 }
 
+/* Whoever set the limit can set another; that says nothing of the archive. */
+static gboolean over_limit(const Walk *walk, const char *limit, GError **error)
+{
+    if (!walk->limits.host || !error)
+        return FALSE;
+    (*error)->code = FAULT_REQUIREMENT;
+    return fault_hint(error, "if that is right, raise %s in liftlock.toml", limit);
+}
+
 static gboolean count_entry(Walk *walk, const TarEntry *entry, GError **error)
 {
     const ArchiveLimits *limits = &walk->limits;
-    if (++walk->n_entries > limits->entries)
-        return fault_set(error, FAULT_ARCHIVE, "%s: more than %" G_GUINT64_FORMAT " entries", walk->name,
-                         limits->entries);
+    if (++walk->n_entries > limits->entries) {
+        fault_set(error, FAULT_ARCHIVE, "%s: more than %" G_GUINT64_FORMAT " entries", walk->name, limits->entries);
+        return over_limit(walk, "max_entries", error);
+    }
     if (entry->size > limits->file_bytes) {
         g_autofree char *why = g_strdup_printf("more than %" G_GUINT64_FORMAT " bytes", limits->file_bytes);
-        return refuse_entry(walk, entry->path, error, why);
+        refuse_entry(walk, entry->path, error, why);
+        return over_limit(walk, "max_file_size", error);
     }
     walk->n_bytes += entry->size; /* below 2^63 each, and the sum is checked each time */
-    if (walk->n_bytes > limits->bytes)
-        return fault_set(error, FAULT_ARCHIVE, "%s: it unpacks to more than %" G_GUINT64_FORMAT " bytes", walk->name,
-                         limits->bytes);
+    if (walk->n_bytes > limits->bytes) {
+        fault_set(error, FAULT_ARCHIVE, "%s: it unpacks to more than %" G_GUINT64_FORMAT " bytes", walk->name,
+                  limits->bytes);
+        return over_limit(walk, "max_release_size", error);
+    }
     return TRUE;
 }
 

@@ -8,6 +8,7 @@ typedef struct ArchiveLimits {
     guint64 bytes;      /* sum of file sizes; 0: 8 GiB */
     guint64 entries;    /* 0: 1,000,000 */
     guint64 file_bytes; /* one file; 0: as bytes */
+    gboolean host;      /* these are the host's own, by its keys: more is FAULT_REQUIREMENT, with the key as hint */
     guint ratio;        /* unpacked : packed, checked past 64 MiB unpacked; 0: 1000 */
     void (*progress)(guint64 done_bytes, guint64 total_bytes, gpointer data); /* of the packed bytes; may be NULL */
     gpointer progress_data;

@@ -249,6 +249,7 @@ gboolean remote_unpack(int archive_fd, const char *name, int dirfd, const Remote
     set_size(request, "bytes", limits ? limits->bytes : 0);
     set_size(request, "entries", limits ? limits->entries : 0);
     set_size(request, "file_bytes", limits ? limits->file_bytes : 0);
+    node_set_bool(request, "host", limits && limits->host);
     g_autofree char *shown = shown_text(name);
     g_autofree char *doing = g_strconcat("reading ", shown, NULL);
     const int fds[] = {archive_fd, dirfd};

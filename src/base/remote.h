@@ -67,6 +67,7 @@ Node *remote_parse(DocumentLanguage language, int fd, const char *name, int faul
 
 typedef struct RemoteLimits {
     guint64 bytes, entries, file_bytes;
+    gboolean host; /* see ArchiveLimits */
 } RemoteLimits;
 
 /* Unpacks an archive into `dirfd` (empty; the child gets it as its only writable place; when we are root it must

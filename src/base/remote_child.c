@@ -40,8 +40,8 @@ struct RemoteChild {
 /* What a child may blame something for. A child that was taken over shall not be able to send an operator after
  * damaged records or foreign rights. */
 static const enum fault_code allowed_codes[] = {
-    FAULT_USAGE,  FAULT_CONFIG,  FAULT_MANIFEST, FAULT_SOURCE, FAULT_NETWORK,
-    FAULT_VERIFY, FAULT_ARCHIVE, FAULT_SPACE,    FAULT_SYSTEM, FAULT_ABSENT,
+    FAULT_USAGE,   FAULT_CONFIG, FAULT_MANIFEST, FAULT_SOURCE, FAULT_NETWORK,     FAULT_VERIFY,
+    FAULT_ARCHIVE, FAULT_SPACE,  FAULT_SYSTEM,   FAULT_ABSENT, FAULT_REQUIREMENT,
 };
 
 gboolean remote_child_user(uid_t *uid, gid_t *gid, GError **error)

@@ -96,7 +96,7 @@ static gboolean unpack(Job *job, GError **error)
         return FALSE;
     g_autofree char *name = g_path_get_basename(job->plan->url);
     RemoteLimits limits = {(guint64)job->host_config->max_release_bytes, (guint64)job->host_config->max_entries,
-                           (guint64)job->host_config->max_file_bytes};
+                           (guint64)job->host_config->max_file_bytes, TRUE};
     if (!remote_unpack(archive, name, tree, &limits, job->part.on_progress, job, error) ||
         !job->layout->furnish(&job->part, job->manifest, job->plan->to, error))
         return FALSE;

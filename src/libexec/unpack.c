@@ -39,6 +39,7 @@ static void do_unpack(const ChildRequest *request)
         .bytes = (guint64)node_get_int(node, "bytes", 0),
         .entries = (guint64)node_get_int(node, "entries", 0),
         .file_bytes = (guint64)node_get_int(node, "file_bytes", 0),
+        .host = node_get_bool(node, "host", FALSE),
         .progress = tell,
     };
     g_autoptr(GError) error = NULL;

@@ -95,8 +95,21 @@ seq 700000 >"$work/tree/much"
 pack "$bad"
 list "$bad"
 export LIFTLOCK_MAX_RELEASE_SIZE=4MB
-refused 1 "$archive: it unpacks to more than 4000000 bytes" lift update $app
+refused 3 "$archive: it unpacks to more than 4000000 bytes" lift update $app
+hint "if that is right, raise max_release_size in liftlock.toml"
 unset LIFTLOCK_MAX_RELEASE_SIZE
+export LIFTLOCK_MAX_ENTRIES=3
+refused 3 "$archive: more than 3 entries" lift update $app
+hint "if that is right, raise max_entries in liftlock.toml"
+unset LIFTLOCK_MAX_ENTRIES
+export LIFTLOCK_MAX_FILE_SIZE=1MB
+refused 3 "$archive: entry './much': more than 1000000 bytes" lift update $app
+hint "if that is right, raise max_file_size in liftlock.toml"
+unset LIFTLOCK_MAX_FILE_SIZE
+expect_exit 0 lift update $app # the host's own limits do not speak against it
+live=$bad
+runs
+verdict "with the limits as they were it goes live: $live" $?
 another
 pack "$bad"
 truncate -s -500 "$src/$archive"
