@@ -80,6 +80,12 @@ static const Key notify_keys[] = {
     {0},
 };
 
+static const Key database_keys[] = {
+    {"admin_user", KEY_TEXT, OF(DatabaseConfig, admin_user), NULL, "account of this host that may copy and rename the database, as the role of its name"},
+    {"admin_url_file", KEY_ABSOLUTE, OF(DatabaseConfig, admin_url_file), NULL, "file of root's alone with the address of a role that may"},
+    {0},
+};
+
 static const Key observe_keys[] = {
     {"window", KEY_DURATION, IN(observe, window_ms), NULL, "time that a release is watched; default: as the manifest says", .max = (gint64)7 * DAY_MS},
     {0},
@@ -91,6 +97,7 @@ const Key app_config_keys[] = {
     {"trust", KEY_TABLE, OF(AppConfig, trust), NULL, "what proves that they are the publisher's", .required = TRUE, .table = trust_keys},
     {"policy", KEY_TABLE, OF(AppConfig, policy), NULL, "which release may follow which, when", .table = policy_keys},
     {"notify", KEY_TABLE_MAP, OF(AppConfig, notify), NULL, "whom to tell", .table = notify_keys, .size = sizeof(NotifyConfig)},
+    {"database", KEY_TABLE_MAP, OF(AppConfig, database), NULL, "who may copy and rename the app's databases", .table = database_keys, .size = sizeof(DatabaseConfig)},
     {"observe", KEY_TABLE, OF(AppConfig, observe), NULL, "what is watched after commit", .table = observe_keys},
     {0},
 };
@@ -281,6 +288,22 @@ static gboolean check_notifies(const Checker *checker, const AppConfig *config)
     return TRUE;
 }
 
+static gboolean check_databases(const Checker *checker, const AppConfig *config)
+{
+    for (guint i = 0; i < config->database->len; i++) {
+        const DatabaseConfig *database = config->database->pdata[i];
+        g_autofree char *table = g_strdup_printf("/database/%s", database->name);
+        g_autofree char *name = schema_quote(database->name);
+        if (!database->admin_user == !database->admin_url_file)
+            return fault_at(checker, table, "database %s needs either 'admin_user' or 'admin_url_file'", name);
+        if (!database->admin_user || (is_account(database->admin_user) && strcmp(database->admin_user, "root") != 0))
+            continue;
+        g_autofree char *at = g_strconcat(table, "/admin_user", NULL), *quoted = schema_quote(database->admin_user);
+        return fault_at(checker, at, "'admin_user' must be a name of a user other than root, not %s", quoted);
+    }
+    return TRUE;
+}
+
 /* Numbers that the manifest gives where the operator does not. */
 static void defer_to_manifest(AppConfig *config)
 {
@@ -310,7 +333,7 @@ AppConfig *app_config_read(Node *document, const char *name, const char *path, G
         return NULL;
     const Checker checker = {.path = path, .document = document, .error = error};
     if (!check_app(&checker, config) || !check_source(&checker, config) || !check_trust(&checker, config) ||
-        !check_notifies(&checker, config))
+        !check_notifies(&checker, config) || !check_databases(&checker, config))
         return NULL;
     defer_to_manifest(config);
     return g_steal_pointer(&config);

@@ -17,6 +17,12 @@ typedef struct NotifyConfig { /* [notify.NAME] */
     gint64 retry_count;       /* 2 */
 } NotifyConfig;
 
+typedef struct DatabaseConfig { /* [database.NAME]: who may copy, rename and drop the data set NAME's database */
+    char *name;
+    char *admin_user;     /* account of this host, and role of the same name */
+    char *admin_url_file; /* file of root's alone with the address of such a role */
+} DatabaseConfig;
+
 typedef struct HostConfig {
     gboolean allow_trust_none; /* apps may be installed with [trust] level "none" */
     gint64 max_release_bytes, max_file_bytes, max_entries, max_index_bytes;
@@ -48,7 +54,8 @@ typedef struct AppConfig {
         gint64 keep_releases, keep_backups /* -1: the manifest's */;
         gint64 max_attempts;
     } policy;
-    GPtrArray *notify; /* NotifyConfig */
+    GPtrArray *notify;   /* NotifyConfig */
+    GPtrArray *database; /* DatabaseConfig */
     struct {
         gint64 window_ms;
     } observe; /* -1: the manifest's */

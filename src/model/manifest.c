@@ -83,12 +83,13 @@ static const Key shared_keys[] = {
 
 static const Key data_keys[] = {
     {"name", KEY_TEXT, OF(DataSet, name), NULL, "what messages and backups call it", .required = TRUE},
-    {"driver", KEY_TEXT, OF(DataSet, driver), NULL, "what saves and restores it: sqlite, files, command", .required = TRUE},
+    {"driver", KEY_TEXT, OF(DataSet, driver), NULL, "what saves and restores it: sqlite, files, postgres, command", .required = TRUE},
     {"class", KEY_ENUM, OF(DataSet, class_), "state", "how it is saved and taken back", .words = data_class_names},
     {"path", KEY_PATH, OF(DataSet, path), NULL, "where it is, below the app's root (sqlite, files)"},
+    {"url_from", KEY_PATH, OF(DataSet, url_from), NULL, "where the app keeps the address of the database: FILE#KEY or FILE, below shared/ (postgres)"},
     {"save", KEY_TEXT, OF(DataSet, save), NULL, "shell line that writes an image to {file} (command)"},
     {"restore", KEY_TEXT, OF(DataSet, restore), NULL, "shell line that reads an image from {file} (command)"},
-    {"fingerprint", KEY_TEXT, OF(DataSet, fingerprint), NULL, "shell line whose output changes when the schema does (command)"},
+    {"fingerprint", KEY_TEXT, OF(DataSet, fingerprint), NULL, "what changes when the schema does: a shell line (command), a query (sqlite, postgres)"},
     {"*", KEY_NODE, OF(DataSet, node), NULL, "keys of the driver"},
     {0},
 };

@@ -45,9 +45,10 @@ typedef struct SharedPath {
 
 typedef struct DataSet {
     char *name;
-    char *driver;                       /* a backup driver: sqlite, files, command */
-    int class_;                         /* DataClass */
-    char *path;                         /* below the app's root, e.g. shared/app.db (sqlite, files) */
+    char *driver;   /* a backup driver: sqlite, files, postgres, command */
+    int class_;     /* DataClass */
+    char *path;     /* below the app's root, e.g. shared/app.db (sqlite, files) */
+    char *url_from; /* where the app keeps the address of its database: FILE#KEY or FILE, below shared/ (postgres) */
     char *save, *restore, *fingerprint; /* driver command: shell lines; {file} is where the image goes or comes from */
     const Node *node;                   /* the whole map, for keys of later drivers */
 } DataSet;

@@ -285,6 +285,22 @@ static gboolean check_data_path(const Checker *checker, const DataSet *set, cons
     return TRUE;
 }
 
+/* FILE#KEY. The file is the operator's: of shared/, and nowhere above it. */
+static gboolean check_data_url(const Checker *checker, const DataSet *set, const Node *node)
+{
+    if (!set->url_from)
+        return fault_at(checker, node, "data '%s' needs 'url_from'", set->name);
+    const char *hash = strchr(set->url_from, '#'), *key = hash ? hash + 1 : "KEY";
+    g_autofree char *file = hash ? g_strndup(set->url_from, (gsize)(hash - set->url_from)) : g_strdup(set->url_from);
+    gboolean good_key = *key && key[strspn(key, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "_")] == '\0';
+    g_autofree char *last = g_path_get_basename(file);
+    if (good_key && *file && !g_str_has_suffix(file, "/") && strcmp(last, ".") != 0 && strcmp(last, "..") != 0)
+        return TRUE;
+    g_autofree char *quoted = schema_quote(set->url_from);
+    return fault_at(checker, place_of(node, "url_from"), "'url_from' must be a file below shared/, or FILE#KEY, not %s",
+                    quoted);
+}
+
 static gboolean check_data_driver(const Checker *checker, const DataSet *set, const Node *node)
 {
     gboolean by_path = strcmp(set->driver, "sqlite") == 0 || strcmp(set->driver, "files") == 0;
@@ -292,14 +308,15 @@ static gboolean check_data_driver(const Checker *checker, const DataSet *set, co
         return fault_at(checker, node, "data '%s' needs 'path'", set->name);
     if (strcmp(set->driver, "command") == 0 && (!set->save || !set->restore))
         return fault_at(checker, node, "data '%s' needs '%s'", set->name, set->save ? "restore" : "save");
-    return TRUE;
+    return strcmp(set->driver, "postgres") != 0 || check_data_url(checker, set, node);
 }
 
 /* The drivers of parts/backup know no other keys; those of later drivers are theirs to check. */
 static gboolean check_data_keys(const Checker *checker, const DataSet *set)
 {
-    static const char *const known[] = {"name", "driver", "class", "path", "save", "restore", "fingerprint", NULL};
-    static const char *const simple[] = {"sqlite", "files", "command", NULL};
+    static const char *const known[] = {"name", "driver",  "class",       "path", "url_from",
+                                        "save", "restore", "fingerprint", NULL};
+    static const char *const simple[] = {"sqlite", "files", "postgres", "command", NULL};
     for (guint i = 0; g_strv_contains(simple, set->driver) && i < set->node->items->len; i++) {
         const Entry *entry = set->node->items->pdata[i];
         if (g_strv_contains(known, entry->key))

@@ -128,6 +128,20 @@ static void trust(void)
     expect(SOURCE "level = \"checksum\"\nkey = \"" KEY "\"\n", "6:7: 'key' has no meaning with trust level 'checksum'");
 }
 
+static void database(void)
+{
+    expect(TAIL "[database.main]\n", "7:1: database 'main' needs either 'admin_user' or 'admin_url_file'");
+    expect(TAIL "[database.main]\nadmin_user = \"postgres\"\nadmin_url_file = \"/x\"\n",
+           "7:1: database 'main' needs either 'admin_user' or 'admin_url_file'");
+    expect(TAIL "[database.main]\nadmin_user = \"root\"\n",
+           "8:14: 'admin_user' must be a name of a user other than root, not 'root'");
+    expect(TAIL "[database.main]\nadmin_user = \"a b\"\n",
+           "8:14: 'admin_user' must be a name of a user other than root, not 'a b'");
+    g_autoptr(AppConfig) c = config_from(TAIL "[database.main]\nadmin_user = \"postgres\"\n");
+    g_assert_cmpstr(((const DatabaseConfig *)c->database->pdata[0])->name, ==, "main");
+    g_assert_cmpstr(((const DatabaseConfig *)c->database->pdata[0])->admin_user, ==, "postgres");
+}
+
 static void notify(void)
 {
     expect(TAIL "[notify.a]\ntype = \"webhook\"\n", "7:1: notify 'a' needs either 'url' or 'url_file'");
@@ -277,6 +291,7 @@ int main(int argc, char **argv)
     g_test_add_func("/config/a source has what its type needs", sources);
     g_test_add_func("/config/trust has the key that its level needs", trust);
     g_test_add_func("/config/a notify has what its type needs", notify);
+    g_test_add_func("/config/a database has one who may copy it", database);
     g_test_add_func("/config/names of apps are short and plain", names);
     g_test_add_func("/config/the host's file may be empty", host);
     g_test_add_func("/config/the environment overrides the host's scalars", host_environment);

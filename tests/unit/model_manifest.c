@@ -247,6 +247,19 @@ static void wrong_data(void)
            "3:50: two data sets are named 'd'");
     expect("data: [{name: d, driver: files, path: a}, {name: e, driver: sqlite, path: a/x.db}]\n",
            "3:75: data paths 'a' and 'a/x.db' overlap");
+    expect("data: [{name: d, driver: postgres}]\n", "3:8: data 'd' needs 'url_from'");
+    expect("data: [{name: d, driver: postgres, url_from: '#KEY'}]\n",
+           "3:46: 'url_from' must be a file below shared/, or FILE#KEY, not '#KEY'");
+    expect("data: [{name: d, driver: postgres, url_from: '.env#A B'}]\n",
+           "3:46: 'url_from' must be a file below shared/, or FILE#KEY, not '.env#A B'");
+    expect("data: [{name: d, driver: postgres, url_from: 'a/..#A'}]\n",
+           "3:46: 'url_from' must be a file below shared/, or FILE#KEY, not 'a/..#A'");
+    expect("data: [{name: d, driver: postgres, url_from: ../a}]\n",
+           "3:46: 'url_from' must be a relative path that stays inside, not '../a'");
+    expect("data: [{name: d, driver: postgres, url_form: a}]\n",
+           "3:36: unknown key 'url_form'; did you mean 'url_from'?");
+    accept(
+        "data: [{name: d, driver: postgres, url_from: secrets/url}, {name: e, driver: postgres, url_from: .env#B}]\n");
     expect("data: [{name: 'a/b', driver: files, path: a}]\n",
            "3:15: 'name' must be at most 64 letters, digits or '_.@-', not 'a/b'");
 }
