@@ -195,6 +195,7 @@ static void contexts_fill(Job *job)
         .on_line = log_line,
         .on_line_data = job,
         .on_progress = log_progress,
+        .databases = job->config->database,
     };
     job->service = job->part;
     job->service.environment = (const char *const *)job->service_environment->pdata;
@@ -211,6 +212,17 @@ static gboolean sets_have(const GPtrArray *sets, const char *path)
     return FALSE;
 }
 
+/* One database under two names would be copied twice, and only the second copy be found. */
+static gboolean sets_have_database(const GPtrArray *sets, const DataSet *set)
+{
+    for (guint i = 0; set->url_from && i < sets->len; i++) {
+        const DataSet *other = g_ptr_array_index(sets, i);
+        if (other->url_from && (g_str_equal(other->url_from, set->url_from) || g_str_equal(other->name, set->name)))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static gboolean class_goes_back(int class_)
 {
     return class_ == DATA_STATE || class_ == DATA_CONFIG; /* append only grows, a cache can be lost */
@@ -219,7 +231,7 @@ static gboolean class_goes_back(int class_)
 /* The publisher's question about the shape of the data, where the set has none of its own. */
 static void fingerprint_from_schema(DataSet *set, const Manifest *manifest)
 {
-    if (!set->fingerprint && g_strcmp0(set->driver, "sqlite") == 0)
+    if (!set->fingerprint && (g_strcmp0(set->driver, "sqlite") == 0 || set->url_from))
         set->fingerprint = g_strdup(manifest->schema.fingerprint.sql);
 }
 
@@ -241,7 +253,8 @@ void data_sets_add(GPtrArray *sets, GPtrArray *own, const Manifest *manifest)
     for (guint i = 0; i < manifest->data->len; i++) {
         DataSet *set = g_ptr_array_index(manifest->data, i);
         fingerprint_from_schema(set, manifest);
-        if (class_goes_back(set->class_) && !(set->path && sets_have(sets, set->path)))
+        if (class_goes_back(set->class_) && !(set->path && sets_have(sets, set->path)) &&
+            !sets_have_database(sets, set))
             g_ptr_array_add(sets, set);
     }
     for (guint i = 0; i < manifest->shared->len; i++) {

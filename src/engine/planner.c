@@ -335,7 +335,7 @@ void plan_override(Plan *plan, const PlanWish *wish)
 
 static void plan_object(Planner *planner, Plan *plan, const Release *release)
 {
-    PartContext part = {.place = planner->place, .lock_fd = -1};
+    PartContext part = {.place = planner->place, .lock_fd = -1, .databases = planner->config->database};
     plan_migrations(planner, plan);
     object_to_unsupported(planner->manifest, plan);
     object_to_missing_fence(planner, plan);

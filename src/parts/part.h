@@ -2,7 +2,7 @@
 /* What the engine hands to every part: where it works, for whom, and where its notes go. */
 #pragma once
 
-#include "model/manifest.h"
+#include "model/config.h"
 #include "model/place.h"
 
 /* Notes that outlive a crash. A part writes one before it acts on what the note says (rule 1: begun is journalled
@@ -23,8 +23,9 @@ typedef struct PartContext {
     void (*on_line)(const char *line, gpointer data); /* output of programs: goes to the job's log */
     gpointer on_line_data;
     void (*on_progress)(guint64 done, guint64 total, gpointer data); /* may be NULL */
-    gboolean in_scene;     /* a rehearsal: whatever is started ends with the scene */
-    gboolean no_new_facts; /* on the way back: facts may be read, but a failed write must not stop anything */
+    const GPtrArray *databases; /* DatabaseConfig, of the app's config; may be NULL */
+    gboolean in_scene;          /* a rehearsal: whatever is started ends with the scene */
+    gboolean no_new_facts;      /* on the way back: facts may be read, but a failed write must not stop anything */
 } PartContext;
 
 /* Runs a publisher's shell line as the app's user, in `directory`, and turns everything but exit status 0 into a fault
