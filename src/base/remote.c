@@ -150,14 +150,19 @@ struct RemoteSession {
     RemoteChild *child; /* NULL: to be started at the next request */
 };
 
-RemoteSession *remote_session_open(GError **error)
+static RemoteSession *session_open_as(const RemoteUser *user, GError **error)
 {
-    RemoteChild *child = remote_child_start(FETCHER, error);
+    RemoteChild *child = remote_child_start_as(FETCHER, user, error);
     if (!child)
         return NULL;
     RemoteSession *session = g_new0(RemoteSession, 1);
     session->child = child;
     return session;
+}
+
+RemoteSession *remote_session_open(GError **error)
+{
+    return session_open_as(NULL, error);
 }
 
 void remote_session_close(RemoteSession *session)
@@ -214,7 +219,7 @@ gboolean remote_session_request(RemoteSession *session, const RemoteRequest *req
 
 gboolean remote_request(const RemoteRequest *request, int *status, char **body, GError **error)
 {
-    g_autoptr(RemoteSession) session = remote_session_open(error);
+    g_autoptr(RemoteSession) session = session_open_as(request->as, error);
     return session && remote_session_request(session, request, status, body, error);
 }
 

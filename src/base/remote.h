@@ -41,9 +41,15 @@ void remote_result_clear(RemoteResult *result);
  * soon as it is known (`progress` may look). Other texts: http_perform. */
 gboolean remote_fetch(const RemoteFetch *fetch, int output_fd, RemoteResult *result, GError **error);
 
+typedef struct RemoteUser {
+    uid_t uid;
+    gid_t gid;
+} RemoteUser;
+
 typedef struct RemoteRequest {
     const char *method, *url, *unix_socket, *body, *content_type;
     const char *const *headers;
+    const RemoteUser *as; /* when we are root: who may connect to the socket; a child of his asks (remote_request) */
     gint64 timeout_ms;
     guint64 limit_bytes;                    /* of the answer; 0: 64 KiB, 1 MiB at most */
     const char *ca_file, *proxy, *no_proxy; /* as in RemoteFetch */

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <pwd.h>
@@ -71,6 +72,8 @@ typedef struct Launch {
     gboolean change_user;
     uid_t uid;
     gid_t gid;
+    gid_t *groups; /* beyond that; NULL: none */
+    int n_groups;
     pid_t parent;
     char *argv[2];
     char *environment[3];
@@ -82,6 +85,7 @@ static void launch_clear(Launch *launch)
     fs_fd_clear(&launch->null_fd);
     fs_fd_clear(&launch->socket);
     fs_fd_clear(&launch->report);
+    g_clear_pointer(&launch->groups, g_free);
 }
 
 /* Raw calls: the C library's would involve threads that do not exist on this side of fork. */
@@ -89,7 +93,8 @@ static gboolean become_user(const Launch *launch)
 {
     if (!launch->change_user)
         return TRUE;
-    return syscall(SYS_setgroups, 0, NULL) == 0 && syscall(SYS_setresgid, launch->gid, launch->gid, launch->gid) == 0 &&
+    return syscall(SYS_setgroups, launch->n_groups, launch->groups) == 0 &&
+           syscall(SYS_setresgid, launch->gid, launch->gid, launch->gid) == 0 &&
            syscall(SYS_setresuid, launch->uid, launch->uid, launch->uid) == 0;
 }
 
@@ -186,7 +191,30 @@ static gboolean start(RemoteChild *child, Launch *prepared, int report, GError *
     return fault_errno(error, FAULT_SYSTEM, errno, "cannot start '%s'", child->program);
 }
 
+static gboolean choose_user(Launch *launch, const RemoteUser *as, GError **error)
+{
+    if (!as || geteuid() != 0)
+        return remote_child_user(&launch->uid, &launch->gid, error);
+    enum { ROOM = 16384, GROUPS = 256 };
+    g_autofree char *room = g_malloc(ROOM);
+    struct passwd user, *found = NULL;
+    launch->uid = as->uid;
+    launch->gid = as->gid;
+    if (getpwuid_r(as->uid, &user, room, ROOM, &found) != 0 || !found)
+        return TRUE;
+    launch->groups = g_new(gid_t, GROUPS);
+    launch->n_groups = GROUPS;
+    if (getgrouplist(user.pw_name, as->gid, launch->groups, &launch->n_groups) < 0)
+        launch->n_groups = GROUPS; /* those that have room */
+    return TRUE;
+}
+
 RemoteChild *remote_child_start(const char *program, GError **error)
+{
+    return remote_child_start_as(program, NULL, error);
+}
+
+RemoteChild *remote_child_start_as(const char *program, const RemoteUser *user, GError **error)
 {
     Launch prepared = {.program_fd = -1,
                        .null_fd = -1,
@@ -199,7 +227,7 @@ RemoteChild *remote_child_start(const char *program, GError **error)
     g_autoptr(RemoteChild) child = g_new0(RemoteChild, 1);
     *child = (RemoteChild){.program = program, .pidfd = -1, .socket = -1};
     fs_fd int report = -1;
-    gboolean good = remote_child_user(&prepared.uid, &prepared.gid, error) &&
+    gboolean good = choose_user(&prepared, user, error) &&
                     prepare(&prepared, program, &child->socket, &report, error) &&
                     start(child, &prepared, report, error);
     launch_clear(&prepared);

@@ -9,6 +9,9 @@ typedef struct RemoteChild RemoteChild;
 /* Starts "liftlock-fetch" or "liftlock-unpack": the one beside our own executable, else the installed one. */
 RemoteChild *remote_child_start(const char *program, GError **error);
 
+/* The same as another user than the children's own, with all his groups, when we are root. */
+RemoteChild *remote_child_start_as(const char *program, const RemoteUser *user, GError **error);
+
 /* A child at the other end of `socket` (taken) that is not ours to start or to reap: the fuzzer. */
 RemoteChild *remote_child_adopt(const char *program, int socket);
 

@@ -22,7 +22,7 @@ static gboolean is_about_the_app(const GError *error)
 static gboolean request_send(const ProbeContext *context, const RemoteRequest *request, int *status, char **body,
                              GError **error)
 {
-    if (!context->session)
+    if (!context->session || request->as)
         return remote_request(request, status, body, error);
     if (!*context->session && !(*context->session = remote_session_open(error)))
         return FALSE;
@@ -52,10 +52,15 @@ static gboolean status_is_good(const Check *check, int status)
 static gboolean http_ask(const ProbeContext *context, const Check *check, ProbeResult *result, GError **error)
 {
     g_autofree char *socket = check->unix_socket ? ask_path(context, check->unix_socket) : NULL, *body = NULL;
+    /* The app's socket is the app's to connect to. With root's rights a path of its own would lead us to any other, and
+     * the child that asks elsewhere has too few. */
+    const Place *place = context->part.place;
+    const RemoteUser user = {place->uid, place->gid};
     RemoteRequest request = {
         .method = check->method ? check->method : "GET",
         .url = check->http,
         .unix_socket = socket,
+        .as = socket && place->change_user ? &user : NULL,
         .timeout_ms = check->timeout_ms,
     };
     int status = 0;
