@@ -104,6 +104,19 @@ static void set(Options *options, const char *keyword, const char *value)
         g_hash_table_remove(options, keyword);
 }
 
+/* A password with a bare '/' or '@' in it makes a host, a port or a name out of its rest, which messages would show. */
+static gboolean is_torn(const Options *options)
+{
+    static const char *const shown[] = {"host", "dbname", "port"};
+    for (gsize i = 0; i < G_N_ELEMENTS(shown); i++) {
+        const char *value = g_hash_table_lookup((Options *)options, shown[i]);
+        if (value && strchr(value, '@'))
+            return TRUE;
+    }
+    const char *port = g_hash_table_lookup((Options *)options, "port");
+    return port && strspn(port, "0123456789,") != strlen(port);
+}
+
 /* libpq's own words on a URL may quote the password: they stay here. */
 static Options *options_of_url(const char *url)
 {
@@ -117,6 +130,8 @@ static Options *options_of_url(const char *url)
         if (option->val && *option->val)
             set(options, option->keyword, option->val);
     PQconninfoFree(all);
+    if (is_torn(options))
+        g_clear_pointer(&options, g_hash_table_unref);
     return options;
 }
 
@@ -134,7 +149,9 @@ static Options *options_in_file(const Node *request, const char *fd_key, const c
     if (!options) {
         fault_set(error, FAULT_CONFIG, "%s%s%s is no URL of a PostgreSQL database", key ? key : "", key ? " in " : "",
                   name);
-        fault_hint(error, "it looks like this: postgresql://USER:PASSWORD@HOST/DATABASE");
+        fault_hint(
+            error,
+            "it looks like this: postgresql://USER:PASSWORD@HOST/DATABASE, with %%XX for what is no letter or digit");
     }
     return options;
 }
@@ -199,13 +216,22 @@ static const char *place_of(const Options *options)
     return host ? host : "the local server";
 }
 
-/* The message's last line is the reason; the ones before say the same of other addresses. */
+/* One line for each address that was tried, "connection to ... failed: REASON", and advice behind a tab. The last one
+ * counts. */
+static char *reason_of(const char *message)
+{
+    g_auto(GStrv) lines = g_strsplit(message, "\n", -1);
+    const char *last = "no reason given";
+    for (char **line = lines; *line; line++)
+        if (**line && **line != '\t')
+            last = *line;
+    const char *fatal = strstr(last, "FATAL:  "), *failed = strstr(last, " failed: ");
+    return g_strdup(fatal ? fatal + strlen("FATAL:  ") : failed ? failed + strlen(" failed: ") : last);
+}
+
 static gboolean refuse_connection(PGconn *connection, const Options *options, const char *database, GError **error)
 {
-    g_autofree char *message = g_strstrip(g_strdup(PQerrorMessage(connection)));
-    const char *reason = strrchr(message, '\n') ? strrchr(message, '\n') + 1 : message;
-    const char *fatal = strstr(reason, "FATAL:  ");
-    reason = fatal ? fatal + strlen("FATAL:  ") : reason;
+    g_autofree char *reason = reason_of(PQerrorMessage(connection));
     return fault_set(error, FAULT_BACKUP, "cannot reach database '%s' at %s: %s", database, place_of(options), reason);
 }
 
