@@ -4,6 +4,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "parts/backup/backup.h"
+#include "parts/backup/drivers.h"
 #include "parts/backup/swap.h"
 
 #include <errno.h>
@@ -1249,6 +1250,20 @@ static void mount_point(Scene *scene, gconstpointer unused)
     in_mounts(scene, "opt/bookshelf/shared", "size=1m,mode=755", copy_mount_point);
 }
 
+static void reading_a_database_has_a_limit(void)
+{
+    g_assert_cmpint(sqlite_limit_ms(0), ==, 300 * 1000);
+    g_assert_cmpint(sqlite_limit_ms(10ull << 30), ==, (300 + 10 * 1024) * 1000);
+    g_assert_cmpint(sqlite_limit_ms(G_MAXUINT64), >, 0);
+    const ProcessOutcome late = {.timed_out = TRUE, .status = SIGKILL, .duration_ms = sqlite_limit_ms(0)},
+                         failed = {.exited = TRUE, .status = 1};
+    g_autofree char *ended = sqlite_why(&late, "what it said before"), *said = sqlite_why(&failed, "it is damaged"),
+                    *silent = sqlite_why(&failed, "");
+    g_assert_cmpstr(ended, ==, "no end after 300 s");
+    g_assert_cmpstr(said, ==, "it is damaged");
+    g_assert_cmpstr(silent, ==, "exit status 1");
+}
+
 #define ADD(name, function) g_test_add("/backup/" name, Scene, NULL, scene_set, function, scene_clear)
 
 int main(int argc, char **argv)
@@ -1257,6 +1272,8 @@ int main(int argc, char **argv)
         return backup_sqlite_main(argc - 3, argv + 3);
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/backup/a set that no driver can serve is refused", find_faults);
+    g_test_add_func("/backup/sqlite: how long reading a database may take grows with it",
+                    reading_a_database_has_a_limit);
     ADD("sqlite: a dump while somebody writes holds what was committed", sqlite_dump);
     ADD("sqlite: a dump replaces an older one and a half one", sqlite_dump_again);
     ADD("sqlite: a dump under constant writes ends", sqlite_dump_of_rollback_journal);

@@ -61,6 +61,17 @@ static void hear(const char *line, gpointer data)
         words->context->on_line(line, words->context->on_line_data);
 }
 
+gint64 sqlite_limit_ms(guint64 bytes)
+{
+    enum { LEAST_MS = 5 * 60 * 1000, MS_PER_MIB = 1000 };
+    return LEAST_MS + (gint64)(MIN(bytes, (guint64)1 << 50) >> 20) * MS_PER_MIB;
+}
+
+char *sqlite_why(const ProcessOutcome *outcome, const char *last)
+{
+    return outcome->timed_out || !*last ? process_describe(outcome) : part_printable(last);
+}
+
 /* Runs it as the app's user, with one more descriptor if fd >= 0. *status gets 0 or EXIT_BUSY; all else is a fault. By
  * way of /proc/self/exe, because our own path may be closed to that user. */
 static gboolean run_inner(const PartContext *context, const char *const *arguments, int fd, gint64 timeout_ms,
@@ -90,9 +101,9 @@ static gboolean run_inner(const PartContext *context, const char *const *argumen
     if (!process_run(&spec, &outcome, error))
         return FALSE;
     *status = outcome.status;
-    if (outcome.exited && (outcome.status == 0 || outcome.status == EXIT_BUSY))
+    if (outcome.exited && !outcome.timed_out && (outcome.status == 0 || outcome.status == EXIT_BUSY))
         return TRUE;
-    g_autofree char *why = last->len > 0 ? part_printable(last->str) : process_describe(&outcome);
+    g_autofree char *why = sqlite_why(&outcome, last->str);
     return fault_set(error, FAULT_BACKUP, "%s", why);
 }
 
@@ -155,7 +166,10 @@ static gboolean dump_through(const PartContext *context, const DataSet *set, int
     g_autofree char *path = data_path(context, set);
     g_autofree char *to = g_strdup_printf("/proc/self/fd/%d/image", hand);
     const char *const arguments[] = {"dump", path, to, NULL};
-    if (!run_inner(context, arguments, hand, 0, NULL, &status, error))
+    guint64 bytes = 0;
+    gboolean shared;
+    if (!size(context, set, &bytes, &shared, error) ||
+        !run_inner(context, arguments, hand, sqlite_limit_ms(bytes), NULL, &status, error))
         return FALSE;
     if (status == EXIT_BUSY)
         return fault_set(error, FAULT_BACKUP, "%s stayed locked", set->path);
@@ -192,9 +206,12 @@ static gboolean verify(const PartContext *context, const DataSet *set, const cha
     fs_fd int fd = fs_open_beneath(dir, set->name, O_RDONLY, 0, error);
     if (fd < 0)
         return FALSE;
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", set->name);
     g_autofree char *number = g_strdup_printf("%d", fd);
     const char *const arguments[] = {"check", number, NULL};
-    return run_inner(context, arguments, fd, 0, NULL, &status, error);
+    return run_inner(context, arguments, fd, sqlite_limit_ms((guint64)st.st_size), NULL, &status, error);
 }
 
 static gboolean restore(const PartContext *context, const DataSet *set, const char *directory, GError **error)
