@@ -231,9 +231,11 @@ int catalog_archive(Catalog *catalog, const ArchiveWanted *wanted, RemoteProgres
         if (!digest)
             return -1;
     }
-    if (!digest_check(wanted, digest, error) || !archive_signature_check(catalog, wanted, fd, error)) {
-        /* What failed verification is not kept: the next try must not build on it. */
-        if (ftruncate(fd, 0) != 0)
+    gboolean as_listed = digest_check(wanted, digest, error);
+    if (!as_listed || !archive_signature_check(catalog, wanted, fd, error)) {
+        /* What failed verification is not kept: the next try must not build on it. What the index names by its digest
+         * is good; a signature that is wrong, or not to be had, is another file's fault. */
+        if (!(as_listed && wanted->sha256) && ftruncate(fd, 0) != 0)
             fault_hint(error, "empty %s/%s by hand", catalog->place->cache, name);
         return -1;
     }

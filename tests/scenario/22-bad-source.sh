@@ -80,6 +80,8 @@ good_again
 another
 echo x >"$src/$archive.minisig"
 refused 1 "$archive: line 1 of the signature must begin with 'untrusted comment: '" lift update $app
+cached=$host/var/lib/liftlock/$app/cache/archive-$(sha256sum <"$src/$archive" | cut -d' ' -f1)
+ok "the archive that the signed index names is not loaded again" as_user cmp "$cached" "$src/$archive"
 another
 rm "$src/$archive.minisig"
 refused 1 "fetch $url$archive.minisig: HTTP 404" lift update $app
