@@ -70,7 +70,7 @@ static const Key policy_keys[] = {
 
 static const Key notify_keys[] = {
     {"type", KEY_TEXT, OF(NotifyConfig, type), NULL, "how to tell", .required = TRUE, .words = notify_names},
-    {"url", KEY_TEXT, OF(NotifyConfig, url), NULL, "where the webhook is"},
+    {"url", KEY_TEXT, OF(NotifyConfig, url), NULL, "where the webhook is", .secret = TRUE},
     {"url_file", KEY_ABSOLUTE, OF(NotifyConfig, url_file), NULL, "file that holds the webhook's address, where it is a secret"},
     {"command", KEY_TEXT, OF(NotifyConfig, command), NULL, "shell line that gets the message on its standard input"},
     {"on", KEY_TEXTS, OF(NotifyConfig, on), NULL, "verdicts to tell of; default: all", .words = verdict_names},

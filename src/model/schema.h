@@ -52,6 +52,7 @@ typedef struct Key {
     const char *const *words; /* KEY_ENUM, KEY_TEXT, KEY_TEXTS */
     const struct Key *table;  /* KEY_TABLE, KEY_TABLES, KEY_TABLE_MAP */
     gsize size;               /* of the struct, KEY_TABLES and KEY_TABLE_MAP */
+    gboolean secret;          /* KEY_TEXT: whoever has it may do something by it; never shown */
     const char *env;          /* environment variable that overrides a host-wide scalar; NULL */
 } Key;
 

@@ -88,7 +88,7 @@ static Node *value_node(const Key *key, gconstpointer slot)
     case KEY_NODE:
         return *(const Node *const *)slot ? copy_node(*(const Node *const *)slot) : text_node(NULL);
     default:
-        return text_node(*(const char *const *)slot);
+        return text_node(key->secret && *(const char *const *)slot ? "(secret)" : *(const char *const *)slot);
     }
 }
 

@@ -65,6 +65,19 @@ static void smallest(void)
     g_assert_cmpstr(node_get_text(node_pointer(shown, "/source/path"), "origin", NULL), ==, "demo.toml:3");
 }
 
+static void secrets_are_not_shown(void)
+{
+    g_autoptr(AppConfig) c =
+        config_from(TAIL "[notify.ops]\ntype = \"webhook\"\nurl = \"https://hooks.example.org/T0/s3cret\"\n");
+    g_autoptr(Node) shown = schema_show(app_config_keys, c->document, "demo.toml", c);
+    const Node *url = node_pointer(shown, "/notify/ops/url");
+    g_assert_cmpstr(node_get_text(url, "value", NULL), ==, "(secret)");
+    g_assert_cmpstr(node_get_text(url, "origin", NULL), ==, "demo.toml:9");
+    g_autofree char *all = node_to_json(shown, 0);
+    g_assert_null(strstr(all, "s3cret"));
+    g_assert_true(node_is_null(node_pointer(shown, "/notify/ops/url_file/value")));
+}
+
 static void wrong_keys(void)
 {
     expect("[trust]\nlevel = \"none\"\n", "1:1: 'source' is missing");
@@ -286,6 +299,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/config/an app's file with every table is read", in_full);
     g_test_add_func("/config/source and trust are enough", smallest);
+    g_test_add_func("/app/secrets are not shown", secrets_are_not_shown);
     g_test_add_func("/config/a wrong key is refused at its place", wrong_keys);
     g_test_add_func("/config/root needs privileged hooks", rights);
     g_test_add_func("/config/a source has what its type needs", sources);
