@@ -72,7 +72,8 @@ class Host:
         os.chmod(self.work, 0o755)
         for folder in (self.source, self.bin, self.root):
             os.mkdir(folder)
-        for name in ("src/liftlock", "src/liftlock-fetch", "src/liftlock-unpack", "tests/fault/fault-tracer"):
+        for name in ("src/liftlock", "src/liftlock-fetch", "src/liftlock-unpack", "src/liftlock-postgres",
+                     "tests/fault/fault-tracer"):
             shutil.copy(os.path.join(self.build, name), self.bin)
         for version in (OLD, NEW):
             tree = os.path.join(self.work, "tree-" + version)
