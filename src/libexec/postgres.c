@@ -17,11 +17,13 @@ static const struct {
     const char *name;
     PostgresOperation run;
 } operations[] = {
-    {"look", postgres_look},         {"query", postgres_query}, {"fingerprint", postgres_fingerprint},
-    {"sessions", postgres_sessions}, {"end", postgres_end},     {"oids", postgres_oids},
-    {"copy", postgres_copy},         {"swap", postgres_swap},   {"drop", postgres_drop},
-    {"flush", postgres_flush},       {"dump", postgres_dump},   {"restore", postgres_restore},
-    {"verify", postgres_verify},
+    {"look", postgres_look},         {"rights", postgres_rights},
+    {"query", postgres_query},       {"fingerprint", postgres_fingerprint},
+    {"sessions", postgres_sessions}, {"end", postgres_end},
+    {"oids", postgres_oids},         {"copy", postgres_copy},
+    {"swap", postgres_swap},         {"drop", postgres_drop},
+    {"flush", postgres_flush},       {"dump", postgres_dump},
+    {"restore", postgres_restore},   {"verify", postgres_verify},
 };
 
 static Node *read_request(int fd)
@@ -66,8 +68,9 @@ int main(int argc, char **argv)
         g_printerr("liftlock-postgres: this program is not for people\n");
         return 2;
     }
-    /* A core would hold passwords. */
-    if (geteuid() == 0 || setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    /* A core would hold passwords, and so would our memory, for who else runs as this user. */
+    if (geteuid() == 0 || setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        prctl(PR_SET_DUMPABLE, 0) < 0)
         return 125;
     g_autoptr(Node) answer = answer_of(request, &error);
     if (answer)

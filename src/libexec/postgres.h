@@ -25,7 +25,7 @@ PGconn *postgres_connect_to(const Node *request, const char *database, GError **
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PGconn, PQfinish)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PGresult, PQclear)
 
-/* Name of the app's database. NULL on a fault; the caller frees. */
+/* The database that is meant: {database}, else the one of the app's URL. NULL on a fault; the caller frees. */
 char *postgres_database(const Node *request, GError **error);
 
 /* For pg_dump and pg_restore: a connection string without a password; *passfile gets a descriptor of a file with it
@@ -55,6 +55,7 @@ gboolean postgres_dress(PGconn *connection, const char *from, const char *to, GE
 /* A digest of what the app's own schemas look like. NULL on a fault; the caller frees. */
 char *postgres_catalogue(PGconn *connection, GError **error);
 
+Node *postgres_rights(const Node *request, GError **error);
 Node *postgres_look(const Node *request, GError **error);
 Node *postgres_query(const Node *request, GError **error);
 Node *postgres_fingerprint(const Node *request, GError **error);

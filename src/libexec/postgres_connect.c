@@ -177,6 +177,15 @@ static Options *options_of_server(const Options *app)
     return options;
 }
 
+static gboolean is_local(const char *host)
+{
+    static const char *const names[] = {"localhost", "127.0.0.1", "::1", "[::1]"};
+    for (gsize i = 0; host && i < G_N_ELEMENTS(names); i++)
+        if (strcmp(names[i], host) == 0)
+            return TRUE;
+    return FALSE;
+}
+
 static Options *options_of_admin(const Node *request, GError **error)
 {
     g_autoptr(GHashTable) app = options_of_app(request, error);
@@ -188,6 +197,10 @@ static Options *options_of_admin(const Node *request, GError **error)
         return g_steal_pointer(&app);
     struct passwd *self = getpwuid(geteuid());
     Options *options = options_of_server(app);
+    if (is_local(g_hash_table_lookup(options, "host"))) { /* who an account is, the server only knows on its socket */
+        set(options, "host", NULL);
+        set(options, "hostaddr", NULL);
+    }
     set(options, "user", self ? self->pw_name : NULL);
     return options;
 }
@@ -235,23 +248,30 @@ static gboolean refuse_connection(PGconn *connection, const Options *options, co
     return fault_set(error, FAULT_BACKUP, "cannot reach database '%s' at %s: %s", database, place_of(options), reason);
 }
 
-static PGconn *connect_with(const Node *request, Options *options, const char *database, GError **error)
+/* Whatever database, role and server say otherwise: we wait for the disk, and have a time limit of our own. */
+static gboolean settle(PGconn *connection, GError **error)
+{
+    return postgres_run(connection,
+                        "SET synchronous_commit TO on; SET statement_timeout TO 0; SET lock_timeout TO 0;"
+                        " SET idle_in_transaction_session_timeout TO 0",
+                        error);
+}
+
+/* *answered (may be NULL): there is a server, whatever it says. */
+static PGconn *connect_with(const Node *request, Options *options, const char *database, gboolean *answered,
+                            GError **error)
 {
     g_autofree char *name = g_strconcat("liftlock ", node_get_text(request, "job", ""), NULL);
     set(options, "dbname", database);
     set(options, "application_name", g_strstrip(name));
     set(options, "connect_timeout", CONNECT_TIMEOUT_S);
     set(options, "client_encoding", "UTF8");
-    set(options, "options", "-c synchronous_commit=on -c statement_timeout=0 -c lc_messages=C");
     g_autoptr(PGconn) connection = open_with(options);
-    if (PQstatus(connection) != CONNECTION_OK) {
-        /* lc_messages is not everybody's to set */
-        set(options, "options", "-c synchronous_commit=on -c statement_timeout=0");
-        PQfinish(g_steal_pointer(&connection));
-        connection = open_with(options);
-    }
+    /* Not as parameters of the connection: a pooler would refuse them in words of its own. */
     if (PQstatus(connection) == CONNECTION_OK)
-        return g_steal_pointer(&connection);
+        return settle(connection, error) ? g_steal_pointer(&connection) : NULL;
+    if (answered)
+        *answered = strstr(PQerrorMessage(connection), "FATAL:") != NULL;
     refuse_connection(connection, options, database, error);
     return NULL;
 }
@@ -264,25 +284,29 @@ PGconn *postgres_connect(const Node *request, Destination destination, GError **
         return NULL;
     if (destination == TO_APP) {
         g_autofree char *database = g_strdup(g_hash_table_lookup(options, "dbname"));
-        return connect_with(request, options, database, error);
+        return connect_with(request, options, database, NULL, error);
     }
-    PGconn *connection = connect_with(request, options, "postgres", error);
-    if (connection)
-        return connection;
-    g_clear_error(error);
-    return connect_with(request, options, "template1", error);
+    gboolean answered = FALSE;
+    g_autoptr(GError) local = NULL;
+    PGconn *connection = connect_with(request, options, "postgres", &answered, &local);
+    if (!connection && answered) /* this database is not for us */
+        return connect_with(request, options, "template1", NULL, error);
+    if (!connection)
+        g_propagate_error(error, g_steal_pointer(&local));
+    return connection;
 }
 
 PGconn *postgres_connect_to(const Node *request, const char *database, GError **error)
 {
     g_autoptr(GHashTable) options = options_of_admin(request, error);
-    return options ? connect_with(request, options, database, error) : NULL;
+    return options ? connect_with(request, options, database, NULL, error) : NULL;
 }
 
 char *postgres_database(const Node *request, GError **error)
 {
-    g_autoptr(GHashTable) options = options_of_app(request, error);
-    return options ? g_strdup(g_hash_table_lookup(options, "dbname")) : NULL;
+    const char *named = node_get_text(request, "database", NULL);
+    g_autoptr(GHashTable) options = named ? NULL : options_of_app(request, error);
+    return named ? g_strdup(named) : options ? g_strdup(g_hash_table_lookup(options, "dbname")) : NULL;
 }
 
 /* --- for pg_dump and pg_restore --- */

@@ -163,15 +163,23 @@ static gboolean drop(PGconn *connection, const char *name, GError **error)
     return postgres_run(connection, sql, error);
 }
 
-/* {copy, bytes}: the instant image of the app's database under the name `copy`, complete with what CREATE DATABASE does
- * not copy. An earlier try's is replaced. {oid, copy_oid} */
+/* Between the look that allowed it and now the app's user may have named another database. */
+static gboolean is_expected(const Node *request, PGconn *connection, const char *database, GError **error)
+{
+    gint64 expected = node_get_int(request, "oid", 0), oid = oid_of(connection, database, error);
+    return oid >= 0 && (expected == 0 || expected == oid ||
+                        fault_set(error, FAULT_STATE, "database '%s' is not the one it was", database));
+}
+
+/* {database, oid, copy, bytes}: the instant image of the app's database under the name `copy`, complete with what
+ * CREATE DATABASE does not copy. An earlier try's is replaced. {oid, copy_oid} */
 Node *postgres_copy(const Node *request, GError **error)
 {
     const char *copy = node_get_text(request, "copy", "");
     g_autofree char *database = postgres_database(request, error);
     g_autoptr(PGconn) connection = database ? postgres_connect(request, TO_MAINTENANCE, error) : NULL;
-    if (!connection || !drop(connection, copy, error) || !create(request, connection, database, copy, error) ||
-        !postgres_dress(connection, database, copy, error))
+    if (!connection || !is_expected(request, connection, database, error) || !drop(connection, copy, error) ||
+        !create(request, connection, database, copy, error) || !postgres_dress(connection, database, copy, error))
         return NULL;
     gint64 oid = oid_of(connection, database, error), copy_oid = oid < 0 ? -1 : oid_of(connection, copy, error);
     if (oid <= 0 || copy_oid <= 0)
@@ -193,7 +201,8 @@ static gboolean rename_both(const Node *request, PGconn *connection, const char 
         "BEGIN; ALTER DATABASE %s RENAME TO %s; ALTER DATABASE %s RENAME TO %s; COMMIT", live, out, in, live);
     for (int i = 0;; i++) {
         g_autoptr(GError) local = NULL;
-        if (postgres_end_sessions(connection, database, error) < 0)
+        if (postgres_end_sessions(connection, database, error) < 0 ||
+            postgres_end_sessions(connection, incoming, error) < 0)
             return FALSE;
         if (postgres_run_alone(request, connection, sql, database, &local))
             return TRUE;

@@ -30,10 +30,15 @@ static const char *const about_database =
 
 /* Asked as who copies, renames and drops. */
 static const char *const about_rights =
-    "SELECT k, v FROM (SELECT r.*, d.datdba FROM pg_catalog.pg_roles r, pg_catalog.pg_database d"
+    "SELECT k, v FROM (SELECT r.rolname, r.rolcreatedb, r.rolsuper, d.datdba, d.oid FROM pg_catalog.pg_roles r, "
+    "pg_catalog.pg_database d"
     " WHERE r.rolname = current_user AND d.datname = $1) r, LATERAL (VALUES"
     " ('admin_role', r.rolname::text), ('may_create', (r.rolcreatedb OR r.rolsuper)::text),"
     " ('owns', (pg_has_role(r.datdba, 'USAGE'))::text), ('is_super', r.rolsuper::text),"
+    " ('oid', r.oid::text), ('owner', pg_get_userbyid(r.datdba)::text),"
+    " ('system', (SELECT system_identifier FROM pg_catalog.pg_control_system())::text),"
+    " ('app_owns', coalesce((SELECT pg_has_role(a.oid, r.datdba, 'USAGE') FROM pg_catalog.pg_roles a"
+    "    WHERE a.rolname = $2), false)::text),"
     " ('subscriptions', (SELECT count(*) FROM pg_catalog.pg_subscription s, pg_catalog.pg_database d"
     "    WHERE d.datname = $1 AND s.subdbid = d.oid)::text),"
     " ('foreign_settings', (SELECT count(*) FROM pg_catalog.pg_db_role_setting s, pg_catalog.pg_database d"
@@ -56,10 +61,24 @@ Node *postgres_look(const Node *request, GError **error)
     /* Behind a pooler the process that answers is not the one that the connection was made with. */
     node_set_bool(answer, "pooled", atoi(node_get_text(answer, "backend_pid", "0")) != PQbackendPID(app));
     node_set_text(answer, "host", PQhost(app));
+    return g_steal_pointer(&answer);
+}
+
+/* {database, role}: what we may do with it, and whether it is that role's to give. */
+Node *postgres_rights(const Node *request, GError **error)
+{
+    g_autofree char *name = postgres_database(request, error);
+    const char *role = node_get_text(request, "role", "");
+    g_autoptr(Node) answer = node_new_map();
+    if (!name)
+        return NULL;
     g_autoptr(PGconn) admin = postgres_connect(request, TO_MAINTENANCE, error);
-    g_autoptr(PGresult) rights =
-        admin ? postgres_rows(admin, error, about_rights, node_get_text(answer, "database", ""), NULL) : NULL;
-    return rights && add_rows(answer, rights) ? g_steal_pointer(&answer) : NULL;
+    g_autoptr(PGresult) rights = admin ? postgres_rows(admin, error, about_rights, name, role, NULL) : NULL;
+    if (rights && add_rows(answer, rights))
+        return g_steal_pointer(&answer);
+    if (rights)
+        fault_set(error, FAULT_BACKUP, "there is no database '%s' where '%s' acts", name, PQuser(admin));
+    return NULL;
 }
 
 /* --- fingerprint --- */

@@ -85,12 +85,21 @@ static void test_look(gconstpointer data)
     g_autoptr(Node) answer = must(world, "look", NULL);
     static const struct {
         const char *key, *value;
-    } rows[] = {{"database", "app"}, {"owner", "app"},           {"role", "app"},     {"standby", "false"},
-                {"fsync", "off"},    {"full_page_writes", "on"}, {"prepared", "0"},   {"slots", "0"},
-                {"owns", "true"},    {"may_create", "true"},     {"pooled", "false"}, {"synchronous_commit", "on"}};
+    } rows[] = {{"database", "app"},         {"owner", "app"}, {"role", "app"},
+                {"standby", "false"},        {"fsync", "off"}, {"full_page_writes", "on"},
+                {"prepared", "0"},           {"slots", "0"},   {"pooled", "false"},
+                {"synchronous_commit", "on"}};
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
         g_assert_cmpstr(node_get_text(answer, rows[i].key, ""), ==, rows[i].value);
     g_assert_cmpint(g_ascii_strtoll(node_get_text(answer, "bytes", "0"), NULL, 10), >, 1000000);
+    Node *request = node_new_map();
+    node_set_text(request, "role", "app");
+    g_autoptr(Node) rights = must(world, "rights", request);
+    static const char *const rights_true[] = {"owns", "app_owns", "may_create"};
+    for (gsize i = 0; i < G_N_ELEMENTS(rights_true); i++)
+        g_assert_cmpstr(node_get_text(rights, rights_true[i], ""), ==, "true");
+    g_assert_cmpstr(node_get_text(rights, "oid", ""), ==, node_get_text(answer, "oid", "-"));
+    g_assert_cmpstr(node_get_text(rights, "system", ""), ==, node_get_text(answer, "system", "-"));
 }
 
 /* A URL that libpq cannot read would be quoted by it, password and all. */
