@@ -32,7 +32,7 @@ static gboolean look_at_service(Job *job, const Service *service, GError **error
         return FALSE;
     gboolean good = FALSE;
     if (!state.active)
-        fault_set(error, FAULT_START, "service '%s' does not run: %s", service->name,
+        fault_set(error, state.killed ? FAULT_SYSTEM : FAULT_START, "service '%s' does not run: %s", service->name,
                   state.description ? state.description : "gone");
     else if (state.restarts > 0)
         fault_set(error, FAULT_START, "service '%s' restarted %" G_GUINT64_FORMAT " times", service->name,
@@ -157,6 +157,20 @@ static gint64 pause_ms(const Manifest *manifest, gboolean was_good)
     return was_good ? manifest->probe.interval_ms : MIN(manifest->probe.interval_ms, LOOK_AGAIN_MS);
 }
 
+static gboolean was_killed(Job *job)
+{
+    for (guint i = 0; i < job->manifest->services->len; i++) {
+        const Service *service = g_ptr_array_index(job->manifest->services, i);
+        ServiceState state = {0};
+        gboolean killed = service->starts == STARTS_BEFORE_COMMIT &&
+                          service_find(service)->observe(&job->service, service, &state, NULL) && state.killed;
+        service_state_clear(&state);
+        if (killed)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 gboolean live_prove_new(Job *job, GError **error)
 {
     const Manifest *manifest = job->manifest;
@@ -171,7 +185,8 @@ gboolean live_prove_new(Job *job, GError **error)
         if (made_progress(job, &progress))
             deadline = clock_monotonic_ms() + manifest->probe.deadline_ms;
         /* A service that ended will not come back by being looked at. */
-        if (!good && (clock_monotonic_ms() >= deadline || g_error_matches(local, FAULT, FAULT_START))) {
+        if (!good &&
+            (clock_monotonic_ms() >= deadline || g_error_matches(local, FAULT, FAULT_START) || was_killed(job))) {
             g_propagate_error(error, g_steal_pointer(&local));
             return FALSE;
         }

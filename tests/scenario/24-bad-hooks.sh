@@ -124,7 +124,12 @@ good_again
 
 note "services"
 changed "s|exec bin/bookshelf $port|sleep 0.5; exit 9|"
-back 4 "probe: service 'web' does not run: not running" lift update $app
+back 4 "probe: service 'web' does not run: exit status 9" lift update $app
+changed "s|exec bin/bookshelf $port|exec env -i LIFTLOCK_SHARED=$shared LIFTLOCK_APP_ROOT=$host/opt/$app /usr/bin/python3 bin/bookshelf $port|"
+expect_exit 0 lift update $app # it clears its environment
+live=$bad
+runs
+verdict "what clears its environment runs: $live" $?
 changed "s|exec bin/bookshelf $port|while :; do bin/bookshelf; sleep 0.1; done|; s/deadline: 20s/deadline: 1s/"
 back 4 "probe: identity: cannot reach 127.0.0.1:$port: connection refused" lift update $app
 good_again

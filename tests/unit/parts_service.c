@@ -111,6 +111,70 @@ static void test_runs(World *world, gconstpointer data)
     g_assert_cmpstr(log, ==, "hello\n");
 }
 
+typedef struct Notes {
+    Facts facts;
+    GHashTable *table;
+} Notes;
+
+static const char *notes_get(Facts *facts, const char *key)
+{
+    return g_hash_table_lookup(((Notes *)facts)->table, key);
+}
+
+static gboolean notes_set(Facts *facts, const char *key, const char *value, GError **error)
+{
+    g_hash_table_insert(((Notes *)facts)->table, g_strdup(key), g_strdup(value));
+    return TRUE;
+}
+
+static void test_no_environment(World *world, gconstpointer data)
+{
+    Service service = {.name = TEXT("web"),
+                       .start = TEXT("trap '' TERM; env -i setsid sleep 100 & exec env -i sleep 100")};
+    const ServiceDriver *driver = service_find(&service);
+    g_autoptr(GError) error = NULL;
+    g_assert_true(driver->start(&world->context, &service, &error));
+    g_assert_no_error(error);
+    g_assert_cmpuint(n_processes(world, &service), ==, 2);
+    ServiceState state = {0};
+    g_assert_true(driver->observe(&world->context, &service, &state, &error));
+    g_assert_true(state.active);
+    service_state_clear(&state);
+    g_autoptr(GArray) pids = driver->processes(&world->context, &service);
+    g_assert_true(driver->stop(&world->context, &service, &error));
+    g_assert_no_error(error);
+    for (guint i = 0; i < pids->len; i++)
+        g_assert_cmpuint(process_start_time(g_array_index(pids, pid_t, i)), ==, 0);
+}
+
+static void expect_end(World *world, const char *start, const char *description, gboolean killed)
+{
+    Service service = {.name = TEXT("web"), .start = (char *)start};
+    const ServiceDriver *driver = service_find(&service);
+    g_autoptr(GError) error = NULL;
+    g_assert_true(driver->start(&world->context, &service, &error));
+    g_assert_no_error(error);
+    for (guint i = 0; i < 300 && n_processes(world, &service) > 0; i++)
+        clock_sleep_ms(10);
+    ServiceState state = {0};
+    g_assert_true(driver->observe(&world->context, &service, &state, &error));
+    g_assert_false(state.active);
+    g_assert_cmpstr(state.description, ==, description);
+    g_assert_cmpint(state.killed, ==, killed);
+    service_state_clear(&state);
+}
+
+static void test_how_it_ended(World *world, gconstpointer data)
+{
+    Notes notes = {{notes_get, notes_set}, g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free)};
+    world->context.facts = &notes.facts;
+    expect_end(world, "sleep 0.2; exit 9", "exit status 9", FALSE);
+    expect_end(world, "sleep 0.2; kill -9 $$", "killed by signal 9 (Killed)", TRUE);
+    world->context.facts = NULL; /* nobody's job: nothing is known of how it ended */
+    expect_end(world, "sleep 0.2; exit 9", "not running", FALSE);
+    g_hash_table_unref(notes.table);
+}
+
 static void wait_for_log(World *world, const char *path, const char *text)
 {
     for (int i = 0; i < 200; i++) {
@@ -367,6 +431,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     WORLD_TEST("a started service runs in a session of its own until it is stopped", test_runs);
+    WORLD_TEST("what clears its environment is found and stopped", test_no_environment);
+    WORLD_TEST("a job learns how a service ended", test_how_it_ended);
     WORLD_TEST("a service gets its environment and not the job's id", test_environment);
     WORLD_TEST("a service that ends at once is a fault with its status", test_ends_at_once);
     WORLD_TEST("a service that somebody kills at its start says nothing of the release", test_is_killed);

@@ -2,10 +2,13 @@
 /*
  * Services started by a shell line of the release, for hosts and users without a service manager.
  *
- * All processes of a service carry LIFTLOCK_UNIT in their environment, children inherit it, and that is how they are
- * found again: no PID files. Nothing starts them at boot but liftlock itself, so a hold only has to stop `start`.
+ * All processes of a service carry LIFTLOCK_UNIT in their environment and hold a file of its own open; children inherit
+ * both, and by either they are found again: no PID files. One that clears its environment still holds the file, one
+ * that closes what it inherited still has its environment. Nothing starts them at boot but liftlock itself, so a hold
+ * only has to stop `start`.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -35,14 +38,28 @@ static char *service_marker(const Place *place, const Service *service)
 
 typedef struct Marked {
     const Place *place;
-    char *marker;
+    char *marker, *file;
 } Marked;
 
 static void marked_clear(Marked *marked)
 {
     g_free(marked->marker);
+    g_free(marked->file);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Marked, marked_clear)
+
+/* RUN/NAME.services/SERVICE */
+static char *service_file(const Place *place, const Service *service)
+{
+    g_autofree char *run = g_path_get_dirname(place->lock), *directory = g_strconcat(place->app, ".services", NULL);
+    return g_build_filename(run, directory, service->name, NULL);
+}
+
+static Marked mark_of(const PartContext *context, const Service *service)
+{
+    const Place *place = context->place;
+    return (Marked){place, service_marker(place, service), service_file(place, service)};
+}
 
 /* Anybody can put our marker into his environment; only the app's own processes and root's count. */
 static gboolean belongs_to_app(const ProcessInfo *info, const Place *place)
@@ -56,15 +73,53 @@ static GPtrArray *marked_processes(gpointer data)
 {
     const Marked *marked = data;
     GPtrArray *all = process_find_by_environment(marked->marker);
+    const char *const paths[] = {marked->file, NULL};
+    g_autoptr(GPtrArray) holders = process_find_by_open_file(paths);
+    while (holders->len > 0) {
+        ProcessInfo *holder = g_ptr_array_steal_index(holders, holders->len - 1);
+        gboolean known = FALSE;
+        for (guint i = 0; !known && i < all->len; i++)
+            known = ((const ProcessInfo *)g_ptr_array_index(all, i))->pid == holder->pid;
+        if (known)
+            process_info_free(holder);
+        else
+            g_ptr_array_add(all, holder);
+    }
     for (guint i = all->len; i-- > 0;)
         if (!belongs_to_app(g_ptr_array_index(all, i), marked->place))
             g_ptr_array_remove_index_fast(all, i);
     return all;
 }
 
+static char *started_key(const Service *service)
+{
+    return g_strdup_printf("service.%s.started", service->name);
+}
+
+/* The shell that this job started is a child of ours: it waits to be asked how it ended. FALSE: it cannot be told. */
+static gboolean ended_how(const PartContext *context, const Service *service, ProcessOutcome *outcome)
+{
+    g_autofree char *key = started_key(service);
+    const char *started = context->facts ? context->facts->get(context->facts, key) : NULL;
+    pid_t pid = started ? (pid_t)g_ascii_strtoll(started, NULL, 10) : 0;
+    siginfo_t info = {0};
+    if (pid <= 0 || waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != pid)
+        return FALSE;
+    *outcome = (ProcessOutcome){.exited = info.si_code == CLD_EXITED, .status = info.si_status};
+    return TRUE;
+}
+
+static void describe_end(const PartContext *context, const Service *service, ServiceState *state)
+{
+    ProcessOutcome outcome = {0};
+    gboolean known = ended_how(context, service, &outcome);
+    state->killed = known && process_was_killed(&outcome);
+    state->description = known ? process_describe(&outcome) : g_strdup("not running");
+}
+
 static gboolean command_observe(const PartContext *context, const Service *service, ServiceState *state, GError **error)
 {
-    g_auto(Marked) marked = {context->place, service_marker(context->place, service)};
+    g_auto(Marked) marked = mark_of(context, service);
     g_autoptr(GPtrArray) all = marked_processes(&marked);
     const ProcessInfo *oldest = NULL;
     for (guint i = 0; i < all->len; i++) {
@@ -81,7 +136,7 @@ static gboolean command_observe(const PartContext *context, const Service *servi
         state->description = g_strdup_printf("running, process %d (%s)%s", (int)oldest->pid, oldest->name,
                                              all->len > 1 ? " and its children" : "");
     } else {
-        state->description = g_strdup("not running");
+        describe_end(context, service, state);
     }
     return TRUE;
 }
@@ -186,15 +241,32 @@ static pid_t start_as_ours(const ProcessSpec *spec, int log_fd, GError **error)
     return pid;
 }
 
-static gboolean launch(const PartContext *context, const Service *service, const char *marker, pid_t *pid,
+/* For reading, and nobody's but ours: others come to it by inheritance alone. */
+static int mark_open(const Marked *marked, GError **error)
+{
+    g_autofree char *directory = g_path_get_dirname(marked->file);
+    if (!fs_make_path(directory, 0755, error))
+        return -1;
+    int fd = open(marked->file, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        fault_errno(error, FAULT_SYSTEM, errno, "cannot open %s", marked->file);
+    return fd;
+}
+
+static gboolean launch(const PartContext *context, const Service *service, const Marked *marked, pid_t *pid,
                        GError **error)
 {
     const Place *place = context->place;
     gboolean scoped = !context->in_scene && service_needs_scope();
     g_autofree char *line = command_line(service, scoped);
-    g_auto(GStrv) environment = service_environment(context, service, marker);
+    g_auto(GStrv) environment = service_environment(context, service, marked->marker);
     fs_fd int log_fd = service_log_open(context, service);
+    fs_fd int mark_fd = mark_open(marked, error);
+    if (mark_fd < 0)
+        return fault_prefix(error, "service '%s'", service->name);
     ProcessSpec spec = {
+        .keep_fds = &mark_fd,
+        .n_keep_fds = 1,
         .shell = line,
         .directory = place->current,
         .environment = (const char *const *)environment,
@@ -214,12 +286,15 @@ static gboolean command_start(const PartContext *context, const Service *service
 {
     if (!service_check_hold(context->place, service, error))
         return FALSE;
-    g_auto(Marked) marked = {context->place, service_marker(context->place, service)};
+    g_auto(Marked) marked = mark_of(context, service);
     g_autoptr(GPtrArray) before = marked_processes(&marked);
     if (before->len > 0)
         return TRUE;
-    pid_t pid;
-    if (!launch(context, service, marked.marker, &pid, error))
+    pid_t pid = -1;
+    if (!launch(context, service, &marked, &pid, error))
+        return FALSE;
+    g_autofree char *key = started_key(service), *number = g_strdup_printf("%d", (int)pid);
+    if (context->facts && !context->no_new_facts && !context->facts->set(context->facts, key, number, error))
         return FALSE;
     ProcessOutcome outcome = {0};
     if (!ended_at_once(pid, &outcome) || (outcome.exited && outcome.status == 0))
@@ -271,7 +346,7 @@ static void run_stop_line(const PartContext *context, const Service *service, Ma
 
 static gboolean command_stop(const PartContext *context, const Service *service, GError **error)
 {
-    g_auto(Marked) marked = {context->place, service_marker(context->place, service)};
+    g_auto(Marked) marked = mark_of(context, service);
     g_autoptr(GPtrArray) running = marked_processes(&marked);
     if (running->len == 0)
         return TRUE;
@@ -287,7 +362,7 @@ static gboolean command_stop(const PartContext *context, const Service *service,
 
 static GArray *command_processes(const PartContext *context, const Service *service)
 {
-    g_auto(Marked) marked = {context->place, service_marker(context->place, service)};
+    g_auto(Marked) marked = mark_of(context, service);
     g_autoptr(GPtrArray) all = marked_processes(&marked);
     GArray *pids = g_array_new(FALSE, FALSE, sizeof(pid_t));
     for (guint i = 0; i < all->len; i++)

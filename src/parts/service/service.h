@@ -17,7 +17,8 @@ typedef struct ServiceState {
     guint64 restarts;   /* by the manager itself, since the last start */
     pid_t main_pid;     /* 0: none */
     guint64 main_start; /* its start time, ticks: tells the old process from the new one */
-    char *description;  /* for people: "active (running) since ..." */
+    gboolean killed;    /* it ended by somebody's SIGKILL, which says nothing of the release */
+    char *description;  /* for people: "active (running) since ...", "exit status 3" */
 } ServiceState;
 void service_state_clear(ServiceState *state);
 
