@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/fs.h"
+#include "engine/data.h"
 #include "engine/expected.h"
 #include "engine/job.h"
 #include "engine/planner_kept.h"
@@ -12,6 +13,7 @@
 #include "engine/rehearsal.h"
 #include "engine/room.h"
 #include "parts/backup/backup.h"
+#include "parts/migrate/sql.h"
 
 #include <string.h>
 
@@ -195,7 +197,6 @@ static void object_to_unsupported(const Manifest *manifest, Plan *plan)
         {manifest->conditionals->len > 0, "conditionals"},
         {manifest->files != NULL, "files"},
         {manifest->directories != NULL, "directories"},
-        {manifest->sql != NULL, "sql"},
         {manifest->cleanup.remove_files->len + manifest->cleanup.remove_directories->len +
                  manifest->cleanup.commands->len >
              0,
@@ -243,6 +244,11 @@ static void plan_migrations(const Planner *planner, Plan *plan)
         manifest_migrations_due(planner->manifest, plan->from ? plan->from : plan->data_from, plan->to);
     for (guint i = 0; i < due->len; i++)
         g_ptr_array_add(plan->migrations, g_strdup(((const VersionCommands *)g_ptr_array_index(due, i))->name));
+    /* Which of them are new is known when the release is unpacked. */
+    const DataSet *set = sql_data_set(planner->manifest);
+    if (set)
+        g_ptr_array_add(plan->notes, g_strdup_printf("of %s, those run on data '%s' that were not run yet",
+                                                     planner->manifest->sql.path, set->name));
 }
 
 /* Rule 10. */
@@ -251,7 +257,8 @@ static void object_to_missing_fence(const Planner *planner, Plan *plan)
     const Manifest *manifest = planner->manifest;
     if (manifest->fence.mode != FENCE_NONE || !plan->from)
         return;
-    gboolean safe = plan->migrations->len == 0 && manifest->schema.version == planner->installed->schema.version;
+    gboolean safe = plan->migrations->len == 0 && !manifest->sql.path &&
+                    manifest->schema.version == planner->installed->schema.version;
     if (manifest->schema.runs_with)
         safe = version_matches(plan->from, manifest->schema.runs_with);
     if (!safe)
@@ -259,7 +266,8 @@ static void object_to_missing_fence(const Planner *planner, Plan *plan)
                       "the release changes data without a fence, and nothing says that %s can run on them", plan->from);
 }
 
-static void object_to_claimed_units(Planner *planner, Plan *plan)
+/* Rule 12. */
+static void object_to_claimed(Planner *planner, const PartContext *part, Plan *plan)
 {
     for (guint i = 0; i < planner->manifest->services->len; i++) {
         const Service *service = g_ptr_array_index(planner->manifest->services, i);
@@ -268,6 +276,10 @@ static void object_to_claimed_units(Planner *planner, Plan *plan)
             objection_add(plan->objections, FAULT_POLICY, NULL, "what must switch together is one app",
                           "unit '%s' belongs to the app '%s'", service->unit, owner);
     }
+    g_autoptr(GPtrArray) own = data_sets_own_new();
+    g_autoptr(GPtrArray) sets = g_ptr_array_new();
+    data_sets_add(sets, own, planner->manifest);
+    data_object_to_claimed(part, planner->journal, plan->app, sets, plan->objections);
     g_autofree char *owner = journal_owner(planner->journal, "path", planner->place->root);
     if (owner && strcmp(owner, plan->app) != 0)
         objection_add(plan->objections, FAULT_POLICY, NULL, "give this app a root of its own",
@@ -333,13 +345,24 @@ void plan_override(Plan *plan, const PlanWish *wish)
     }
 }
 
+static void object_to_data(const Planner *planner, const PartContext *part, Plan *plan)
+{
+    g_autoptr(GPtrArray) own = data_sets_own_new();
+    g_autoptr(GPtrArray) sets = g_ptr_array_new();
+    if (planner->installed)
+        data_sets_add(sets, own, planner->installed);
+    data_sets_add(sets, own, planner->manifest);
+    data_object(part, sets, plan->objections, plan->notes);
+}
+
 static void plan_object(Planner *planner, Plan *plan, const Release *release)
 {
     PartContext part = {.place = planner->place, .lock_fd = -1, .databases = planner->config->database};
     plan_migrations(planner, plan);
     object_to_unsupported(planner->manifest, plan);
     object_to_missing_fence(planner, plan);
-    object_to_claimed_units(planner, plan);
+    object_to_claimed(planner, &part, plan);
+    object_to_data(planner, &part, plan);
     object_to_broken_way_back(planner, plan);
     object_to_long_fence(planner, plan);
     object_to_rehearsal(planner, plan);

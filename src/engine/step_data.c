@@ -9,6 +9,7 @@
 #include "engine/room.h"
 #include "parts/backup/backup.h"
 #include "parts/migrate/migrate.h"
+#include "parts/migrate/sql.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -110,7 +111,7 @@ static gboolean dumps_in_fence(const Job *job)
 /* An install finds nothing, or data that need nothing done. */
 static gboolean leaves_data_alone(const Job *job)
 {
-    return job->plan->kind == PLAN_INSTALL && job->plan->migrations->len == 0;
+    return job->plan->kind == PLAN_INSTALL && job->plan->migrations->len == 0 && !job->manifest->sql.path;
 }
 
 gboolean dump_act(Job *job, GError **error)
@@ -181,8 +182,10 @@ static gboolean put_back(Job *job, const DataSet *set, GError **error)
         return TRUE;
     if (!driver->put_back(&job->part, set, error))
         return FALSE;
-    job_say(job, "data '%s' are back as they were; what replaced them is kept in %s/%s", set->name, job->place->wayback,
-            job->id);
+    g_autofree char *kept = driver->kept ? driver->kept(&job->part, set) : NULL;
+    g_autofree char *directory = g_build_filename(job->place->wayback, job->id, NULL);
+    job_say(job, "data '%s' are back as they were; what replaced them is kept in %s", set->name,
+            kept ? kept : directory);
     return TRUE;
 }
 
@@ -220,13 +223,15 @@ static gboolean restore_sets(Job *job, GError **error)
     return TRUE;
 }
 
+/* SQL files first: the version's commands are written for the new schema. */
 static gboolean migrations_run(Job *job, GError **error)
 {
+    const DataSet *set = sql_data_set(job->manifest);
+    g_autofree char *tree = job_tree(job, job->plan->to);
     g_autoptr(GPtrArray) due =
         manifest_migrations_due(job->manifest, job->plan->from ? job->plan->from : job->plan->data_from, job->plan->to);
-    if (due->len == 0)
-        return TRUE;
-    g_autofree char *tree = job_tree(job, job->plan->to);
+    if (set && !sql_run(&job->part, job->manifest, set, tree, error))
+        return FALSE;
     return migrate_run(&job->part, due, tree, job->manifest->migrate_timeout_ms, error);
 }
 

@@ -116,6 +116,13 @@ static const Key fence_keys[] = {
     {0},
 };
 
+static const Key sql_keys[] = {
+    {"database", KEY_TEXT, IN(sql, database), NULL, "name of the data set that they are for; default: the first of driver sqlite or postgres"},
+    {"path", KEY_TEXT, IN(sql, path), NULL, "which files of the release, in the order of their names: \"migrations/*.sql\"", .required = TRUE},
+    {"table", KEY_TEXT, IN(sql, table), "liftlock_migrations", "table that keeps book of them"},
+    {0},
+};
+
 static const Key hooks_keys[] = {
     {"pre_update", KEY_TEXTS, IN(hooks, pre_update), NULL, "shell lines before the app is stopped"},
     {"post_update", KEY_TEXTS, IN(hooks, post_update), NULL, "shell lines after the new release is live"},
@@ -187,7 +194,7 @@ const Key manifest_keys[] = {
     {"data", KEY_TABLES, OF(Manifest, data), NULL, "data that belong to the code", .table = data_keys, .size = sizeof(DataSet)},
     {"services", KEY_TABLES, OF(Manifest, services), NULL, "what runs, in order of start", .table = service_keys, .size = sizeof(Service)},
     {"fence", KEY_TABLE, OF(Manifest, fence), NULL, "how users' writes are kept out", .table = fence_keys},
-    {"sql", KEY_NODE, OF(Manifest, sql), NULL, "SQL migrations by file name"},
+    {"sql", KEY_TABLE, OF(Manifest, sql), NULL, "SQL migrations: files of the release, each run once", .table = sql_keys},
     {"migrations", KEY_TEXTS_MAP, OF(Manifest, migrations), NULL, "shell lines by the version that needs them", .size = sizeof(VersionCommands)},
     {"migrate_timeout", KEY_DURATION, OF(Manifest, migrate_timeout_ms), "30m", "longest time of one line of 'migrations'", .min = 1, .max = 7 * DAY_MS},
     {"hooks", KEY_TABLE, OF(Manifest, hooks), NULL, "shell lines of the publisher", .table = hooks_keys},

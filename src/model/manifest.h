@@ -108,6 +108,9 @@ typedef struct Manifest {
         gint64 drain_ms;
         char *on, *off;
     } fence;               /* on, off: hooks */
+    struct {
+        char *database, *path, *table;
+    } sql; /* path NULL: none */
     GPtrArray *migrations; /* VersionCommands */
     gint64 migrate_timeout_ms;
     struct {
@@ -135,7 +138,7 @@ typedef struct Manifest {
     struct {
         GPtrArray *on_success, *on_failure;
     } notifications; /* Notification */
-    const Node *files, *directories, *sql,
+    const Node *files, *directories,
         *post_install; /* rooms of later layouts and drivers; refused by `releases` with the reason */
     Node *document;    /* owned: what the borrowed nodes point into */
 } Manifest;

@@ -401,6 +401,58 @@ static gboolean check_notifications(const Checker *checker, const GPtrArray *not
     return TRUE;
 }
 
+static gboolean is_table_name(const char *name)
+{
+    static const char first[] = G_CSET_a_2_z G_CSET_A_2_Z "_", others[] = G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "_";
+    for (int parts = 1;; parts++) {
+        gsize size = strspn(name, others);
+        if (size == 0 || size > 60 || !strchr(first, *name))
+            return FALSE;
+        if (name[size] == '\0')
+            return TRUE;
+        if (name[size] != '.' || parts == 2)
+            return FALSE;
+        name += size + 1;
+    }
+}
+
+/* Below the release's tree, and a pattern only in the last place: the order of their names must be one order. */
+static gboolean is_sql_path(const char *path)
+{
+    g_autofree char *above = g_path_get_dirname(path);
+    g_auto(GStrv) parts = g_strsplit(path, "/", -1);
+    for (char **part = parts; *part; part++)
+        if (!**part || strcmp(*part, ".") == 0 || strcmp(*part, "..") == 0)
+            return FALSE;
+    return strpbrk(above, "*?[") == NULL && !strstr(path, "**");
+}
+
+static gboolean check_sql(const Checker *checker, const Manifest *manifest)
+{
+    const Node *node = node_get(manifest->document, "sql");
+    if (!manifest->sql.path)
+        return TRUE;
+    if (!is_sql_path(manifest->sql.path)) {
+        g_autofree char *path = schema_quote(manifest->sql.path);
+        return fault_at(checker, place_of(node, "path"),
+                        "'path' must be a pattern for files of one folder such as \"migrations/*.sql\", not %s", path);
+    }
+    if (!is_table_name(manifest->sql.table)) {
+        g_autofree char *table = schema_quote(manifest->sql.table);
+        return fault_at(checker, place_of(node, "table"), "'table' must be a plain name or SCHEMA.NAME, not %s", table);
+    }
+    for (guint i = 0; i < manifest->data->len; i++) {
+        const DataSet *set = manifest->data->pdata[i];
+        gboolean takes_sql = strcmp(set->driver, "sqlite") == 0 || strcmp(set->driver, "postgres") == 0;
+        if (takes_sql && (!manifest->sql.database || strcmp(set->name, manifest->sql.database) == 0))
+            return TRUE;
+    }
+    return fault_at(checker, manifest->sql.database ? place_of(node, "database") : node,
+                    "'sql' needs data of the driver sqlite or postgres%s%s",
+                    manifest->sql.database ? ": none is called " : "",
+                    manifest->sql.database ? manifest->sql.database : "");
+}
+
 static gboolean check_head(const Checker *checker, const Manifest *manifest)
 {
     const Node *document = manifest->document;
@@ -429,7 +481,7 @@ gboolean manifest_check(const Manifest *manifest, const char *name, GError **err
     const Node *document = manifest->document;
     return check_head(&checker, manifest) && check_all_checks(&checker, manifest) &&
            check_services(&checker, manifest) && check_shared(&checker, manifest) && check_data(&checker, manifest) &&
-           check_migrations(&checker, manifest) &&
+           check_migrations(&checker, manifest) && check_sql(&checker, manifest) &&
            check_notifications(&checker, manifest->notifications.on_success,
                                node_pointer(document, "/notifications/on_success")) &&
            check_notifications(&checker, manifest->notifications.on_failure,

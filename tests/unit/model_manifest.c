@@ -81,7 +81,9 @@ static void in_full(void)
     const Service *worker = m->services->pdata[1];
     g_assert_cmpint(worker->starts, ==, STARTS_AFTER_COMMIT);
     g_assert_cmpint(m->fence.max_ms, ==, 300000);
-    g_assert_cmpstr(node_get_text(m->sql, "database", NULL), ==, "main");
+    g_assert_cmpstr(m->sql.database, ==, "main");
+    g_assert_cmpstr(m->sql.path, ==, "migrations/*.sql");
+    g_assert_cmpstr(m->sql.table, ==, "liftlock_migrations");
     const Check *health = m->post_update_tests->pdata[0];
     g_assert_cmpint(health->timeout_ms, ==, 30000);
     g_assert_cmpint(health->retry_count, ==, 3);
