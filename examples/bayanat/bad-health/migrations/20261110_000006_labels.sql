@@ -1,0 +1,2 @@
+UPDATE bulletin SET title = title || ' (labelled)';
+ALTER TABLE bulletin ADD COLUMN label text;

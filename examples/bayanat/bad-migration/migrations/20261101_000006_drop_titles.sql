@@ -1,0 +1,1 @@
+UPDATE bulletin SET title = 'gone';

@@ -1,0 +1,2 @@
+ALTER TABLE bulletin
+    ADD COLUMN origin text REFERENCES nowhere (id);

@@ -1,0 +1,2 @@
+UPDATE bulletin SET title = 'gone';
+SELECT pg_sleep(3600);
