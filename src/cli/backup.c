@@ -78,7 +78,8 @@ static void ignore_line(const char *line, gpointer data)
 
 static gboolean verify_one(Call *call, Planner *planner, const BackupRecord *record)
 {
-    PartContext part = {.place = planner->place, .lock_fd = -1, .on_line = ignore_line};
+    PartContext part = {
+        .place = planner->place, .lock_fd = -1, .on_line = ignore_line, .databases = planner->config->database};
     g_autofree char *directory = g_build_filename(planner->place->backups, record->id, NULL);
     gboolean good = TRUE;
     g_autoptr(GPtrArray) own = data_sets_own_new();

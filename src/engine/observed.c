@@ -40,7 +40,8 @@ Observed *observed_open(const HostPlace *host, const char *app, GError **error)
         g_propagate_error(error, g_steal_pointer(&local));
         return NULL;
     }
-    observed->part = (PartContext){.place = observed->place, .lock_fd = -1, .on_line = ignore_line};
+    observed->part = (PartContext){
+        .place = observed->place, .lock_fd = -1, .on_line = ignore_line, .databases = observed->config->database};
     return g_steal_pointer(&observed);
 }
 

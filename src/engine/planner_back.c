@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "engine/backups.h"
+#include "engine/data.h"
 #include "engine/job.h"
 #include "engine/room.h"
 #include "parts/layout/layout.h"
@@ -25,7 +26,7 @@ static Plan *plan_from_here(Planner *planner, PlanKind kind, GError **error)
 }
 
 /* Going back leaves no margin: whoever goes back on a full disk needs it most. */
-static void object_to_lack_of_room(const Planner *planner, Plan *plan, const Manifest *target)
+static void object_to_data(const Planner *planner, Plan *plan, const Manifest *target)
 {
     guint uses = plan->kind == PLAN_BACKUP ? ROOM_DUMP : ROOM_DUMP | ROOM_COPY;
     g_autoptr(GPtrArray) own = data_sets_own_new();
@@ -37,6 +38,9 @@ static void object_to_lack_of_room(const Planner *planner, Plan *plan, const Man
     if (plan->data == DATA_RESTORE && plan->backup)
         room_need_restore(needs, planner->place, plan->backup);
     room_check(needs, 0, plan->objections);
+    PartContext part = {.place = planner->place, .lock_fd = -1, .databases = planner->config->database};
+    if (plan->kind != PLAN_BACKUP)
+        data_object(&part, sets, plan->objections, plan->notes);
 }
 
 Plan *planner_simple(Planner *planner, PlanKind kind, const PlanWish *wish, GError **error)
@@ -47,7 +51,7 @@ Plan *planner_simple(Planner *planner, PlanKind kind, const PlanWish *wish, GErr
     plan->to = kind == PLAN_UNINSTALL ? NULL : g_strdup(plan->from);
     plan->purge = wish->purge;
     if (kind == PLAN_BACKUP)
-        object_to_lack_of_room(planner, plan, planner->installed);
+        object_to_data(planner, plan, planner->installed);
     if (kind == PLAN_UNINSTALL && wish->purge)
         plan->loss = g_strdup("all of its data and backups");
     return plan;
@@ -204,7 +208,7 @@ Plan *planner_rollback(Planner *planner, const PlanWish *wish, GError **error)
     g_autoptr(Manifest) target = manifest_from_records(record->manifest, error);
     if (!target || !plan_data_back(planner, plan, target, error))
         return NULL;
-    object_to_lack_of_room(planner, plan, target);
+    object_to_data(planner, plan, target);
     planner->manifest = g_steal_pointer(&target);
     return g_steal_pointer(&plan);
 }
@@ -234,7 +238,7 @@ Plan *planner_restore(Planner *planner, const PlanWish *wish, GError **error)
     g_ptr_array_unref(plan->objections);
     plan->objections = against_backup(planner, chosen->id, planner->installed, notes);
     take_backup(plan, chosen, notes);
-    object_to_lack_of_room(planner, plan, planner->installed);
+    object_to_data(planner, plan, planner->installed);
     g_autofree char *when = clock_format(chosen->made_s);
     plan->loss = g_strdup_printf("everything written since %s (the present data are saved first)", when);
     gboolean fits = g_strcmp0(chosen->version, plan->from) == 0;

@@ -3,6 +3,7 @@
 
 #include "base/fault.h"
 #include "base/fs.h"
+#include "engine/data.h"
 #include "engine/live.h"
 #include "parts/backup/backup.h"
 
@@ -115,16 +116,17 @@ static gboolean jobs_prune(Job *job, GError **error)
 static gboolean own_record(Job *job, GError **error)
 {
     g_autoptr(GPtrArray) kinds = g_ptr_array_new();
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     g_ptr_array_add(kinds, (gpointer) "path");
-    g_ptr_array_add(names, job->place->root);
+    g_ptr_array_add(names, g_strdup(job->place->root));
     for (guint i = 0; i < job->manifest->services->len; i++) {
         const Service *service = g_ptr_array_index(job->manifest->services, i);
         if (service->unit) {
             g_ptr_array_add(kinds, (gpointer) "unit");
-            g_ptr_array_add(names, service->unit);
+            g_ptr_array_add(names, g_strdup(service->unit));
         }
     }
+    data_claims(&job->part, job->sets, kinds, names);
     return journal_own(job->journal, job->plan->app, kinds, names, error);
 }
 

@@ -116,6 +116,8 @@ static void need_set(GPtrArray *needs, const Place *place, const DataSet *set, g
         room_need(needs, place->backups, "backup", bytes, usage.entries);
     if (uses & ROOM_REHEARSAL)
         room_need(needs, place->staging, "rehearsal", 2 * bytes, usage.entries);
+    if (set->url_from) /* the rest is the server's: its driver objects */
+        return;
     if (uses & ROOM_COPY)
         room_need(needs, directory, "copy of the data", shared ? 0 : bytes, usage.entries);
     if (uses & ROOM_MIGRATION)

@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "engine/claims.h"
+#include "engine/data.h"
 #include "engine/live.h"
 #include "engine/preconditions.h"
 #include "engine/room.h"
@@ -102,8 +103,11 @@ static gboolean was_overridden(const Job *job, const Objection *objection)
 static gboolean preconditions_hold(Job *job, GError **error)
 {
     g_autoptr(GPtrArray) objections = g_ptr_array_new_with_free_func((GDestroyNotify)objection_free);
+    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
     if (step_is_in(step_find("stage"), job->plan->kind))
         preconditions_check(&job->part, job->manifest, job->installed, objections);
+    if (step_is_in(step_find("copy"), job->plan->kind))
+        data_object(&job->part, job->sets, objections, notes);
     for (guint i = 0; i < objections->len; i++) {
         const Objection *objection = g_ptr_array_index(objections, i);
         if (!was_overridden(job, objection))
@@ -203,6 +207,8 @@ static gboolean run_hooks(Job *job, const char *name, const GPtrArray *lines, co
 /* Rule 2 of rest: what is said to be stopped is looked at. Whoever has the data open could still write. */
 static gboolean sessions_gone(Job *job, GError **error)
 {
+    if (!data_end_sessions(job, error))
+        return FALSE;
     for (guint i = 0; i < job->sets->len; i++) {
         const DataSet *set = g_ptr_array_index(job->sets, i);
         const BackupDriver *driver = backup_find(set, error);

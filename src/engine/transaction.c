@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "engine/data.h"
 #include "engine/live.h"
 #include "engine/notices.h"
 #include "engine/quiet.h"
@@ -156,6 +157,15 @@ static gboolean is_at_rest(const Step *step)
     return step_index(step) >= step_index(step_find("stop"));
 }
 
+/* A database server goes on with a statement whose client we have just ended. Who cannot be asked now is asked again
+ * when the data go back. */
+static void end_sessions(Job *job)
+{
+    g_autoptr(GError) local = NULL;
+    if (!data_end_sessions(job, &local))
+        job_say(job, "%s", local->message);
+}
+
 /* *reached: the step that the way back did not get past. */
 static gboolean go_back(Job *job, const Step *begun, const Step **reached, GError **error)
 {
@@ -169,6 +179,8 @@ static gboolean go_back(Job *job, const Step *begun, const Step **reached, GErro
             halt(job);
         return FALSE;
     }
+    if (is_at_rest(begun))
+        end_sessions(job);
     for (guint i = step_index(begun) + 1; i > 0; i--) {
         const Step *step = &steps[i - 1];
         if (!step->undo || !step_is_in(step, job->plan->kind))

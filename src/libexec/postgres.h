@@ -68,6 +68,7 @@ Node *postgres_drop(const Node *request, GError **error);
 Node *postgres_flush(const Node *request, GError **error);
 Node *postgres_dump(const Node *request, GError **error);
 Node *postgres_restore(const Node *request, GError **error);
+Node *postgres_tools(const Node *request, GError **error);
 Node *postgres_verify(const Node *request, GError **error);
 Node *postgres_applied(const Node *request, GError **error);
 Node *postgres_apply(const Node *request, GError **error);

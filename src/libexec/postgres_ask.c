@@ -77,7 +77,8 @@ char *postgres_name(PGconn *connection, const char *name)
     " OR (pg_has_role('pg_signal_backend', 'USAGE') AND NOT r.rolsuper))"
 #define OF_DATABASE                                                                                                    \
     " FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid"                             \
-    " WHERE a.pid <> pg_backend_pid() AND a.backend_type IN ('client backend', 'walsender')"                           \
+    " WHERE a.pid <> pg_backend_pid() AND coalesce(a.backend_type, 'client backend') IN ('client backend', "           \
+    "'walsender')"                                                                                                     \
     " AND (a.datname = $1 OR (a.application_name = current_setting('application_name')"                                \
     " AND a.application_name LIKE 'liftlock _%' AND a.backend_start < $2::timestamptz))"
 

@@ -224,3 +224,12 @@ Node *postgres_verify(const Node *request, GError **error)
     const char *const argv[] = {program, "--file=/dev/null", NULL};
     return run_program(argv, "pg_restore", -1, file, -1, error) ? node_new_map() : NULL;
 }
+
+/* {major}: whether the programs that a server of this version needs are here. */
+Node *postgres_tools(const Node *request, GError **error)
+{
+    int major = (int)node_get_int(request, "major", 0);
+    g_autofree char *dumps = find_program("pg_dump", major, error);
+    g_autofree char *restores = dumps ? find_program("pg_restore", major, error) : NULL;
+    return restores ? node_new_map() : NULL;
+}

@@ -37,6 +37,9 @@ static const char *const about_rights =
     " ('owns', (pg_has_role(r.datdba, 'USAGE'))::text), ('is_super', r.rolsuper::text),"
     " ('oid', r.oid::text), ('owner', pg_get_userbyid(r.datdba)::text),"
     " ('system', (SELECT system_identifier FROM pg_catalog.pg_control_system())::text),"
+    " ('directory', (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory')),"
+    " ('written', (SELECT tup_inserted + tup_updated + tup_deleted FROM pg_catalog.pg_stat_database"
+    "    WHERE datid = r.oid)::text),"
     " ('app_owns', coalesce((SELECT pg_has_role(a.oid, r.datdba, 'USAGE') FROM pg_catalog.pg_roles a"
     "    WHERE a.rolname = $2), false)::text),"
     " ('subscriptions', (SELECT count(*) FROM pg_catalog.pg_subscription s, pg_catalog.pg_database d"
@@ -111,6 +114,10 @@ static const char *const catalogue[] = {
     "SELECT n.nspname, t.typname, e.enumlabel FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = "
     "e.enumtypid"
     " JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE %s ORDER BY 1, 2, e.enumsortorder",
+    "SELECT n.nspname, c.relname, s.seqtypid::regtype, s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcache, "
+    "s.seqcycle"
+    " FROM pg_catalog.pg_sequence s JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE %s ORDER BY 1, 2",
     "SELECT extname, extversion FROM pg_catalog.pg_extension ORDER BY 1",
 };
 #define OWN_SCHEMAS "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'"
@@ -139,8 +146,36 @@ char *postgres_catalogue(PGconn *connection, GError **error)
     return digest_bytes(text->str, text->len);
 }
 
-/* {fingerprint}: a digest of the catalogue, of the tables in `tables` that keep book of migrations, and of the
- * publisher's query. */
+/* Tables in which tools keep book of the migrations that they ran: ours, and those of Rails, Alembic, Django, Flyway,
+ * Liquibase, Knex, Prisma, Sequelize, golang-migrate and Entity Framework. */
+static const char *const books[] = {
+    "liftlock_migrations",   "schema_migrations",     "alembic_version", "django_migrations",
+    "flyway_schema_history", "databasechangelog",     "knex_migrations", "_prisma_migrations",
+    "SequelizeMeta",         "__EFMigrationsHistory", "migrations",
+};
+
+static gboolean append_books(PGconn *connection, GString *text, GError **error)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(books); i++) {
+        g_autoptr(PGresult) found =
+            postgres_rows(connection, error,
+                          "SELECT format('SELECT md5(t::text) FROM %I.%I t ORDER BY 1', schemaname, tablename)"
+                          " FROM pg_catalog.pg_tables WHERE tablename = $1 AND has_table_privilege(format('%I.%I', "
+                          "schemaname, tablename), 'SELECT') ORDER BY schemaname",
+                          books[i], NULL);
+        for (int j = 0; found && j < PQntuples(found); j++) {
+            g_autoptr(PGresult) rows = postgres_rows(connection, error, PQgetvalue(found, j, 0), NULL);
+            if (!rows)
+                return FALSE;
+            append_result(text, rows);
+        }
+        if (!found)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* {sql}: a digest of the catalogue, of the books of migrations, and of the publisher's query. */
 Node *postgres_fingerprint(const Node *request, GError **error)
 {
     g_autoptr(PGconn) connection = postgres_connect(request, TO_APP, error);
@@ -150,6 +185,8 @@ Node *postgres_fingerprint(const Node *request, GError **error)
     if (!shape)
         return NULL;
     g_autoptr(GString) text = g_string_new(shape);
+    if (!append_books(connection, text, error))
+        return NULL;
     const char *sql = node_get_text(request, "sql", NULL);
     g_autoptr(PGresult) rows = sql ? postgres_rows(connection, error, sql, NULL) : NULL;
     if (sql && !rows)

@@ -9,6 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Its directory is the argument. */
+#define SERVER_START                                                                                                   \
+    "pg_ctl -D data -w -l log -o \"-c listen_addresses='' -c fsync=off -c autovacuum=off -c wal_level=logical"         \
+    " -c max_prepared_transactions=5 -k '%s'\" start"
+
 typedef struct PostgresServer {
     char *top, *programs;
     uid_t uid;
@@ -68,9 +73,7 @@ static inline void server_begin(PostgresServer *server)
     if (geteuid() == 0)
         g_assert_true(chown(server->top, server->uid, server->gid) == 0);
     g_free(server_run(server, "initdb -D data -U postgres -A trust --no-sync"));
-    g_free(server_run(
-        server, "pg_ctl -D data -w -l log -o \"-c listen_addresses='' -c fsync=off -c autovacuum=off -k '%s'\" start",
-        server->top));
+    g_free(server_run(server, SERVER_START, server->top));
 }
 
 static inline void server_end(PostgresServer *server)

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-const BackupDriver *const backup_drivers[] = {&backup_sqlite, &backup_files, &backup_command, NULL};
+const BackupDriver *const backup_drivers[] = {&backup_sqlite, &backup_files, &backup_postgres, &backup_command, NULL};
 
 gboolean backup_name_fault(const DataSet *set, GError **error)
 {
@@ -43,6 +43,8 @@ static gboolean check_keys(const DataSet *set, const BackupDriver *driver, GErro
     const char *missing = NULL;
     if (driver == &backup_command)
         missing = !set->save ? "save" : !set->restore ? "restore" : NULL;
+    else if (driver == &backup_postgres)
+        missing = !set->url_from ? "url_from" : NULL;
     else if (!set->path)
         missing = "path";
     return !missing ||

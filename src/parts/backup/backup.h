@@ -12,8 +12,18 @@ typedef struct BackupDriver {
     const char *name, *summary;
     const Key *keys;
 
+    /* What speaks against updating with these data as they are now (objections: Objection), and what a person should
+     * know of them (notes: char *). Asked in the plan and again in ready. NULL: nothing ever does. */
+    void (*object)(const PartContext *context, const DataSet *set, GPtrArray *objections, GPtrArray *notes);
+    /* The name under which they belong to one app (rule 12), where neither a path nor a unit says so; NULL: it cannot
+     * be found out now. May be NULL. The caller frees. */
+    char *(*claim)(const PartContext *context, const DataSet *set);
+
     /* Processes that have the data open, for people: "123 (python3), 140 (sqlite3)"; NULL: none. The caller frees. */
     char *(*sessions)(const PartContext *context, const DataSet *set);
+    /* Ends what still uses the data though all services are stopped, such as a statement that outlived its client; what
+     * does not end, `sessions` shows. NULL: there is nothing that would not be a process of this host. */
+    gboolean (*end_sessions)(const PartContext *context, const DataSet *set, GError **error);
     /* Bytes that a copy of it takes at most; *shared TRUE where the file system shares blocks. */
     gboolean (*size)(const PartContext *context, const DataSet *set, guint64 *bytes, gboolean *shared, GError **error);
     /* What the data look like: a short text that changes when schema or migration state changes; "absent" where there
@@ -35,12 +45,16 @@ typedef struct BackupDriver {
      * a crash at any point of itself, needs no new room. (command: by the publisher's restore line, which may be run
      * again and finds its {file} unchanged then.) */
     gboolean (*put_back)(const PartContext *context, const DataSet *set, GError **error);
+    /* Where put_back left what it replaced, for people; NULL: in the way back's directory. May be NULL. The caller
+     * frees.
+     */
+    char *(*kept)(const PartContext *context, const DataSet *set);
     /* Puts a dump in place of the data: prepared beside them, switched by rename, the replaced kept. Only after copy.
      */
     gboolean (*restore)(const PartContext *context, const DataSet *set, const char *directory, GError **error);
-    /* In a rehearsal's scene: puts a dump in place of the data, for all that run there and for nobody else. NULL: nobody
-     * can stand in for these data. What it made outside of the scene's own files, `scratch_drop` (may be NULL) removes
-     * again, called outside of it; idempotent. */
+    /* In a rehearsal's scene: puts a dump in place of the data, for all that run there and for nobody else. NULL:
+     * nobody can stand in for these data. What it made outside of the scene's own files, `scratch_drop` (may be NULL)
+     * removes again, called outside of it; idempotent. */
     gboolean (*scratch)(const PartContext *context, const DataSet *set, const char *directory, GError **error);
     gboolean (*scratch_drop)(const PartContext *context, const DataSet *set, GError **error);
     /* Makes what was written durable (checkpoint, sync). */

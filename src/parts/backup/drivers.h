@@ -5,7 +5,7 @@
 #include "base/process.h"
 #include "parts/backup/backup.h"
 
-extern const BackupDriver backup_sqlite, backup_files, backup_command;
+extern const BackupDriver backup_sqlite, backup_files, backup_postgres, backup_command;
 
 /* "123 (python3), 140 (sqlite3)": the processes that hold one of these files open; NULL: none. */
 char *backup_sessions(const char *const *paths);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a plan and a job ask of all sets of data at once. */
+#pragma once
+
+#include "engine/job.h"
+
+/* What speaks against touching these sets now, and what a person should know of them. */
+void data_object(const PartContext *context, const GPtrArray *sets, GPtrArray *objections, GPtrArray *notes);
+
+/* Rule 12: adds the names ("database", "SYSTEM/NAME") under which the sets belong to one app. `names` owns its texts.
+ */
+void data_claims(const PartContext *context, const GPtrArray *sets, GPtrArray *kinds, GPtrArray *names);
+/* An objection for each set that another app has claimed. */
+void data_object_to_claimed(const PartContext *context, Journal *journal, const char *app, const GPtrArray *sets,
+                            GPtrArray *objections);
+
+/* Ends what uses the data beside the app's services, such as a statement that outlived its client. */
+gboolean data_end_sessions(Job *job, GError **error);
