@@ -4,8 +4,8 @@
 #include "engine/rehearsal.h"
 #include "engine/worker.h"
 #include "parts/backup/backup.h"
-#include "parts/migrate/sql.h"
 #include "parts/service/service.h"
+#include "parts/sql.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,9 +15,9 @@ static int run_sqlite(int argc, char **argv)
     return backup_sqlite_main(argc - 1, argv + 1);
 }
 
-static int run_sqlite_migrate(int argc, char **argv)
+static int run_sql(int argc, char **argv)
 {
-    return sql_sqlite_main(argc - 1, argv + 1);
+    return sql_inner_main(argc - 1, argv + 1);
 }
 
 static const struct {
@@ -27,7 +27,7 @@ static const struct {
     {"job", "the process of a job", worker_main},
     {"rehearse", "a job's rehearsal", rehearsal_main},
     {"sqlite", "SQLite work as the app's user", run_sqlite},
-    {"sqlite-migrate", "SQL migrations as the app's user", run_sqlite_migrate},
+    {"sql", "SQL on SQLite as the app's user", run_sql},
     {"wait-hold", "a start that waits until it may go on", service_wait_hold_main},
 };
 

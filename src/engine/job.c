@@ -233,6 +233,8 @@ static void fingerprint_from_schema(DataSet *set, const Manifest *manifest)
 {
     if (!set->fingerprint && (g_strcmp0(set->driver, "sqlite") == 0 || set->url_from))
         set->fingerprint = g_strdup(manifest->schema.fingerprint.sql);
+    if (manifest->sql.path && set == manifest_database(manifest, manifest->sql.database))
+        set->migrations = manifest->sql.table;
 }
 
 /* Names of sets become names of files (backup.h), so what is no letter or digit gives way; a digest then keeps two
@@ -418,6 +420,7 @@ ProbeContext job_probe_context(Job *job, const char *version)
         .part = job->part,
         .directory = job->place->current,
         .version = version,
+        .manifest = job->installed && g_strcmp0(version, job->installed->version) == 0 ? job->installed : job->manifest,
         .session = &job->session,
         .unit_active = look_at_unit,
         .unit_data = job,

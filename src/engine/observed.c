@@ -80,6 +80,7 @@ ProbeContext observed_probe_context(Observed *observed)
         .part = observed->part,
         .directory = observed->place->current,
         .version = observed->version,
+        .manifest = observed->manifest,
         .session = &observed->session,
         .unit_active = look_at_unit,
         .unit_data = observed,

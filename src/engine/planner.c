@@ -12,8 +12,8 @@
 #include "engine/preconditions.h"
 #include "engine/rehearsal.h"
 #include "engine/room.h"
+#include "engine/sql_step.h"
 #include "parts/backup/backup.h"
-#include "parts/migrate/sql.h"
 
 #include <string.h>
 
@@ -244,11 +244,6 @@ static void plan_migrations(const Planner *planner, Plan *plan)
         manifest_migrations_due(planner->manifest, plan->from ? plan->from : plan->data_from, plan->to);
     for (guint i = 0; i < due->len; i++)
         g_ptr_array_add(plan->migrations, g_strdup(((const VersionCommands *)g_ptr_array_index(due, i))->name));
-    /* Which of them are new is known when the release is unpacked. */
-    const DataSet *set = sql_data_set(planner->manifest);
-    if (set)
-        g_ptr_array_add(plan->notes, g_strdup_printf("of %s, those run on data '%s' that were not run yet",
-                                                     planner->manifest->sql.path, set->name));
 }
 
 /* Rule 10. */
@@ -359,6 +354,7 @@ static void plan_object(Planner *planner, Plan *plan, const Release *release)
 {
     PartContext part = {.place = planner->place, .lock_fd = -1, .databases = planner->config->database};
     plan_migrations(planner, plan);
+    sql_step_note(&part, planner->manifest, plan->to, plan->notes);
     object_to_unsupported(planner->manifest, plan);
     object_to_missing_fence(planner, plan);
     object_to_claimed(planner, &part, plan);

@@ -61,7 +61,8 @@ static void check_busy(const PartContext *part, const Manifest *installed, GPtrA
 {
     for (guint i = 0; installed && i < installed->busy->len; i++) {
         const Check *check = g_ptr_array_index(installed->busy, i);
-        ProbeContext context = {.part = *part, .directory = part->place->current, .version = installed->version};
+        ProbeContext context = {
+            .part = *part, .directory = part->place->current, .version = installed->version, .manifest = installed};
         ProbeResult result = {0};
         g_autoptr(GError) error = NULL;
         if (!probe_ask(&context, check, &result, &error))

@@ -42,8 +42,8 @@ gboolean open_act(Job *job, GError **error)
         !claim_lift(job->place, CLAIM_FENCE, claim, error) || !fence_file_update(job->place, old->fence.file, error) ||
         !fence_file_update(job->place, job->manifest->fence.file, error))
         return FALSE;
-    if (job->plan->kind == PLAN_UNINSTALL)
-        return TRUE;
+    if (job->plan->kind == PLAN_UNINSTALL) /* the deed itself, not tidying up: it is uninstalled when nothing is left */
+        return retire_app(job, error);
     g_autofree char *old_tree = job->plan->from ? job_tree(job, job->plan->from) : NULL;
     if (job->installed && old->fence.off &&
         !part_run_line(&job->part, "fence hook", old->fence.off, old_tree, old->fence.max_ms, FAULT_HOOK, error))
@@ -113,7 +113,8 @@ static gboolean return_is_safe(const Job *job)
         return FALSE;
     if (manifest->schema.runs_with)
         return version_matches(job->plan->from, manifest->schema.runs_with);
-    return job->plan->migrations->len == 0 && manifest->schema.version == job->installed->schema.version;
+    return job->plan->migrations->len == 0 && !manifest->sql.path &&
+           manifest->schema.version == job->installed->schema.version;
 }
 
 gboolean observe_act(Job *job, GError **error)
@@ -131,8 +132,7 @@ gboolean observe_act(Job *job, GError **error)
 gboolean settle_act(Job *job, GError **error)
 {
     g_autoptr(GError) local = NULL;
-    gboolean good = job->plan->kind == PLAN_UNINSTALL ? retire_app(job, &local) : retire_surplus(job, &local);
-    if (!good)
+    if (job->plan->kind != PLAN_UNINSTALL && !retire_surplus(job, &local))
         job_say(job, "could not tidy up: %s", local->message);
     return TRUE;
 }

@@ -7,9 +7,9 @@
 #include "base/fs.h"
 #include "engine/backups.h"
 #include "engine/room.h"
+#include "engine/sql_step.h"
 #include "parts/backup/backup.h"
 #include "parts/migrate/migrate.h"
-#include "parts/migrate/sql.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -226,13 +226,11 @@ static gboolean restore_sets(Job *job, GError **error)
 /* SQL files first: the version's commands are written for the new schema. */
 static gboolean migrations_run(Job *job, GError **error)
 {
-    const DataSet *set = sql_data_set(job->manifest);
     g_autofree char *tree = job_tree(job, job->plan->to);
     g_autoptr(GPtrArray) due =
         manifest_migrations_due(job->manifest, job->plan->from ? job->plan->from : job->plan->data_from, job->plan->to);
-    if (set && !sql_run(&job->part, job->manifest, set, tree, error))
-        return FALSE;
-    return migrate_run(&job->part, due, tree, job->manifest->migrate_timeout_ms, error);
+    return sql_step_run(job, tree, error) &&
+           migrate_run(&job->part, due, tree, job->manifest->migrate_timeout_ms, error);
 }
 
 static gboolean sets_sync(Job *job, GError **error)

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "base/process.h"
+#include "engine/sql_step.h"
 #include "parts/backup/backup.h"
 
 #include <errno.h>
@@ -272,6 +273,10 @@ gboolean trial_act(Job *job, GError **error)
     for (guint i = 0; i < environment->len; i++)
         if (!environment_one(job, g_ptr_array_index(environment, i), error))
             return FALSE;
+    g_autofree char *path = NULL, *shown_as = NULL;
+    job->layout->staged(job->place, job->plan->to, &path, &shown_as);
+    if (!sql_step_look(job, path, error))
+        return FALSE;
     if (job->manifest->trial->len == 0)
         return TRUE;
     g_autofree char *before = fingerprints(job, error);

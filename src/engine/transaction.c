@@ -9,6 +9,7 @@
 #include "engine/quiet.h"
 #include "engine/room.h"
 #include "engine/status_file.h"
+#include "engine/sql_step.h"
 #include "engine/steps.h"
 
 #include <string.h>
@@ -100,6 +101,8 @@ static Verdict conclude(Job *job, Verdict verdict, const Step *failed, const GEr
     job_log_write(job->log, "verdict", fields, TRUE);
     status_file_write(job, step, NULL, 0, 0, verdict_name(verdict));
     notices_send(job, verdict_name(verdict), cause);
+    if (!job->unconcluded)
+        history_row_write(job, verdict_name(verdict), cause);
     return verdict;
 }
 

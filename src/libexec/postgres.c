@@ -24,8 +24,8 @@ static const struct {
     {"swap", postgres_swap},         {"drop", postgres_drop},
     {"flush", postgres_flush},       {"dump", postgres_dump},
     {"restore", postgres_restore},   {"verify", postgres_verify},
-    {"tools", postgres_tools},
-    {"applied", postgres_applied},   {"apply", postgres_apply},
+    {"tools", postgres_tools},       {"migrate", postgres_migrate},
+    {"record", postgres_record},
 };
 
 static Node *read_request(int fd)

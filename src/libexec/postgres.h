@@ -70,5 +70,5 @@ Node *postgres_dump(const Node *request, GError **error);
 Node *postgres_restore(const Node *request, GError **error);
 Node *postgres_tools(const Node *request, GError **error);
 Node *postgres_verify(const Node *request, GError **error);
-Node *postgres_applied(const Node *request, GError **error);
-Node *postgres_apply(const Node *request, GError **error);
+Node *postgres_migrate(const Node *request, GError **error);
+Node *postgres_record(const Node *request, GError **error);

@@ -31,7 +31,7 @@ static const struct {
     const char *prefix;
     enum fault_code code;
 } codes[] = {
-    {"08", FAULT_BACKUP}, {"40", FAULT_BUSY},   {"53100", FAULT_SPACE}, {"53", FAULT_BACKUP},
+    {"08", FAULT_BACKUP},  {"40", FAULT_BUSY},   {"53100", FAULT_SPACE}, {"53", FAULT_BACKUP},
     {"55P03", FAULT_BUSY}, {"57", FAULT_BACKUP}, {"58", FAULT_SYSTEM},   {"XX", FAULT_BACKUP},
 };
 
@@ -164,8 +164,8 @@ static gboolean statements_run(const Runner *runner, PGconn *connection, const S
 static gboolean book_write(PGconn *connection, const Runner *runner, const SqlFile *file, const char *applied_at,
                            GError **error)
 {
-    g_autofree char *sql = g_strdup_printf("INSERT INTO %s (name, checksum, version, applied_at) VALUES ($1, $2, $3, %s)",
-                                           runner->table, applied_at);
+    g_autofree char *sql = g_strdup_printf(
+        "INSERT INTO %s (name, checksum, version, applied_at) VALUES ($1, $2, $3, %s)", runner->table, applied_at);
     g_autoptr(PGresult) result =
         postgres_rows(connection, error, sql, file->name, file->checksum, runner->version, NULL);
     return result || fault_prefix(error, "%s: cannot be recorded", file->name);
@@ -180,7 +180,8 @@ static gboolean end_together(PGconn *connection, const Runner *runner, const Sql
         fault_set(error, FAULT_MIGRATE, "%s: the file ended the transaction that it ran in", file->name);
         return fault_hint(error, "what it did before that stays until the data are put back");
     }
-    if (!postgres_run(connection, "RESET SESSION AUTHORIZATION; RESET ROLE; SET LOCAL synchronous_commit = on", error) ||
+    if (!postgres_run(connection, "RESET SESSION AUTHORIZATION; RESET ROLE; SET LOCAL synchronous_commit = on",
+                      error) ||
         !book_write(connection, runner, file, "pg_catalog.now()", error))
         return FALSE;
     g_autoptr(PGresult) result = PQexec(connection, "COMMIT");
@@ -202,8 +203,7 @@ static gboolean run_in_transaction(const Runner *runner, PGconn *connection, con
 /* Noted before and after: who finds the first note alone knows that it was not finished. */
 static gboolean run_alone(const Runner *runner, PGconn *connection, const SqlFile *file, GError **error)
 {
-    if (!book_write(runner->control, runner, file, "NULL", error) ||
-        !statements_run(runner, connection, file, error))
+    if (!book_write(runner->control, runner, file, "NULL", error) || !statements_run(runner, connection, file, error))
         return FALSE;
     if (PQtransactionStatus(connection) != PQTRANS_IDLE)
         return fault_set(error, FAULT_MIGRATE, "%s: the file begins a transaction and does not end it", file->name);
@@ -250,16 +250,19 @@ static gboolean lock_take(const Runner *runner, GError **error)
     }
 }
 
-/* Where the book is, or will be. */
+/* Where the book is, or will be: in the schema that the manifest names, else where the role sees it or would make it.
+ */
 static gboolean book_find(Runner *runner, GError **error)
 {
-    const char *name = node_get_text(runner->request, "table", "");
+    const char *whole = node_get_text(runner->request, "table", ""), *dot = strchr(whole, '.');
+    const char *name = dot ? dot + 1 : whole;
+    g_autofree char *wanted = dot ? g_strndup(whole, (gsize)(dot - whole)) : g_strdup("");
     g_autoptr(PGresult) row = postgres_rows(
         runner->control, error,
-        "SELECT coalesce(min(n.nspname), current_schema()), count(n.nspname) FROM pg_catalog.pg_class c"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE c.relname = $1 AND c.relkind IN ('r', 'p') AND pg_catalog.pg_table_is_visible(c.oid)",
-        name, NULL);
+        "SELECT coalesce(nullif($2, ''), min(n.nspname), current_schema()), count(n.nspname) FROM pg_catalog.pg_class c"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = $1 AND c.relkind IN ('r', 'p')"
+        " AND CASE WHEN $2 = '' THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $2 END",
+        name, wanted, NULL);
     if (!row)
         return FALSE;
     if (PQgetisnull(row, 0, 0))
@@ -273,10 +276,10 @@ static gboolean book_find(Runner *runner, GError **error)
 
 static gboolean book_make(Runner *runner, GError **error)
 {
-    g_autofree char *sql = g_strdup_printf(
-        "CREATE TABLE IF NOT EXISTS %s (name text PRIMARY KEY, checksum text NOT NULL, version text,"
-        " applied_at timestamp with time zone)",
-        runner->table);
+    g_autofree char *sql =
+        g_strdup_printf("CREATE TABLE IF NOT EXISTS %s (name text PRIMARY KEY, checksum text NOT NULL, version text,"
+                        " applied_at timestamp with time zone)",
+                        runner->table);
     if (runner->has_book)
         return TRUE;
     return postgres_run(runner->control, sql, error) || fault_prefix(error, "table %s", runner->table);
@@ -316,7 +319,8 @@ static GPtrArray *pending(const Runner *runner, const GPtrArray *files, GError *
         const char *known = g_hash_table_lookup(runner->applied, file->name);
         if (g_strcmp0(known, "begun") == 0) {
             fault_set(error, FAULT_MIGRATE, "%s was begun outside of a transaction and not finished", file->name);
-            fault_hint(error, "see what it left, then set applied_at in its row of %s, or delete the row to run it again",
+            fault_hint(error,
+                       "see what it left, then set applied_at in its row of %s, or delete the row to run it again",
                        runner->table);
             return NULL;
         }

@@ -16,6 +16,9 @@ const char *const manifest_names[] = {"liftlock.yaml", "liftlock.json", "update-
 const char *const layout_names[] = {"releases", "files", "binaries", "container", NULL};
 const char *const data_class_names[] = {"state", "append", "cache", "config", NULL};
 
+const char *const history_columns[] = {"version_from", "version_to",  "status", "started_at",
+                                       "finished_at",  "error",       "kind",   "job", NULL};
+
 static const char *const start_names[] = {"before_commit", "after_commit", NULL};
 static const char *const fence_names[] = {"stop", "file", "none", NULL};
 static const char *const observe_names[] = {"return_if_safe", "hold", NULL};
@@ -34,6 +37,8 @@ static const Key check_keys[] = {
     {"unix", KEY_TEXT, OF(Check, unix_socket), NULL, "socket that must accept; with http: the one that carries it"},
     {"unit", KEY_TEXT, OF(Check, unit), NULL, "systemd unit that must be active without having restarted"},
     {"file", KEY_TEXT, OF(Check, file), NULL, "file whose content is the answer"},
+    {"sql", KEY_TEXT, OF(Check, sql), NULL, "query whose first row is the answer, columns joined by '|'"},
+    {"database", KEY_TEXT, OF(Check, database), NULL, "of sql: name of the data set to ask; default: the first of driver sqlite or postgres"},
     {"status", KEY_INT, OF(Check, status), "0", "HTTP status that is good; 0: any 2xx", .max = 599},
     {"json", KEY_TEXT, OF(Check, json), NULL, "JSON pointer to the value in the answer"},
     {"equals", KEY_VALUE, OF(Check, equals), NULL, "what the answer or the value pointed at must be; {version} is replaced"},
@@ -123,6 +128,14 @@ static const Key sql_keys[] = {
     {0},
 };
 
+static const Key history_keys[] = {
+    {"database", KEY_TEXT, IN(history, database), NULL, "name of the data set that has the table; default: the first of driver sqlite or postgres"},
+    {"table", KEY_TEXT, IN(history, table), NULL, "table of the app's that gets a row for each change of version; made if there is none", .required = TRUE},
+    {"columns", KEY_TEXT_MAP, IN(history, columns), NULL, "version_from, version_to, status, started_at, finished_at, error, kind, job -> the table's column; default: the first six, under these names"},
+    {"words", KEY_TEXT_MAP, IN(history, words), NULL, "updated, rolled-back, failed -> what the table calls it in 'status'"},
+    {0},
+};
+
 static const Key hooks_keys[] = {
     {"pre_update", KEY_TEXTS, IN(hooks, pre_update), NULL, "shell lines before the app is stopped"},
     {"post_update", KEY_TEXTS, IN(hooks, post_update), NULL, "shell lines after the new release is live"},
@@ -195,6 +208,7 @@ const Key manifest_keys[] = {
     {"services", KEY_TABLES, OF(Manifest, services), NULL, "what runs, in order of start", .table = service_keys, .size = sizeof(Service)},
     {"fence", KEY_TABLE, OF(Manifest, fence), NULL, "how users' writes are kept out", .table = fence_keys},
     {"sql", KEY_TABLE, OF(Manifest, sql), NULL, "SQL migrations: files of the release, each run once", .table = sql_keys},
+    {"history", KEY_TABLE, OF(Manifest, history), NULL, "the app's own table about its updates", .table = history_keys},
     {"migrations", KEY_TEXTS_MAP, OF(Manifest, migrations), NULL, "shell lines by the version that needs them", .size = sizeof(VersionCommands)},
     {"migrate_timeout", KEY_DURATION, OF(Manifest, migrate_timeout_ms), "30m", "longest time of one line of 'migrations'", .min = 1, .max = 7 * DAY_MS},
     {"hooks", KEY_TABLE, OF(Manifest, hooks), NULL, "shell lines of the publisher", .table = hooks_keys},
@@ -241,7 +255,19 @@ const char *check_kind(const Check *check)
            : check->unix_socket ? "unix"
            : check->unit        ? "unit"
            : check->file        ? "file"
+           : check->sql         ? "sql"
                                 : NULL;
+}
+
+const DataSet *manifest_database(const Manifest *manifest, const char *name)
+{
+    for (guint i = 0; i < manifest->data->len; i++) {
+        const DataSet *set = manifest->data->pdata[i];
+        gboolean takes_sql = g_str_equal(set->driver, "sqlite") || g_str_equal(set->driver, "postgres");
+        if (takes_sql && (!name || g_str_equal(set->name, name)))
+            return set;
+    }
+    return NULL;
 }
 
 static int compare_by_version(gconstpointer a, gconstpointer b)

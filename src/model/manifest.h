@@ -14,7 +14,7 @@ typedef enum { FENCE_STOP, FENCE_FILE, FENCE_NONE } FenceMode;
 typedef enum { OBSERVE_RETURN_IF_SAFE, OBSERVE_HOLD } ObserveFailure;
 
 /* One check: of requirements.environment_checks, busy, trial, post_update_tests, identity. Exactly one of command,
- * http, tcp, unix, unit, file is set. */
+ * http, tcp, unix, unit, file, sql is set. */
 typedef struct Check {
     char *name;
     char *command;         /* a shell line, run in the release's tree as the app's user */
@@ -24,6 +24,8 @@ typedef struct Check {
     char *unix_socket;     /* key "unix": path; with http also the socket that carries it */
     char *unit;            /* unit that must be active without having restarted */
     char *file;            /* file whose content is the answer */
+    char *sql;             /* query whose first row is the answer */
+    char *database;        /* of sql: the data set to ask; NULL: the only one that speaks SQL */
     gint64 status;         /* of http; 0: any 2xx */
     char *json;            /* JSON pointer into the answer (leading "/" may be missing: "version") */
     char *equals;          /* what answer or pointed value must be; {version} is replaced */
@@ -34,8 +36,8 @@ typedef struct Check {
     gint64 retry_delay_ms; /* default 1s */
 } Check;
 
-/* The kind of a check: "command", "http", "tcp", "unix", "unit" or "file"; NULL for one that was not given (identity,
- * probe.progress). */
+/* The kind of a check: "command", "http", "tcp", "unix", "unit", "file" or "sql"; NULL for one that was not given
+ * (identity, probe.progress). */
 const char *check_kind(const Check *check);
 
 typedef struct SharedPath {
@@ -51,6 +53,7 @@ typedef struct DataSet {
     char *url_from; /* where the app keeps the address of its database: FILE#KEY or FILE, below shared/ (postgres) */
     char *save, *restore, *fingerprint; /* driver command: shell lines; {file} is where the image goes or comes from */
     const Node *node;                   /* the whole map, for keys of later drivers */
+    const char *migrations; /* table that keeps book of SQL migrations, borrowed; NULL: none. The engine fills it in */
 } DataSet;
 
 typedef struct Service {
@@ -107,11 +110,16 @@ typedef struct Manifest {
         gint64 max_ms;
         gint64 drain_ms;
         char *on, *off;
-    } fence;               /* on, off: hooks */
+    } fence; /* on, off: hooks */
     struct {
         char *database, *path, *table;
     } sql; /* path NULL: none */
-    GPtrArray *migrations; /* VersionCommands */
+    struct {
+        char *database, *table;
+        GPtrArray *columns; /* KeyPair: ours -> the table's; empty: each is called as we call it */
+        GPtrArray *words;   /* KeyPair: verdict -> what the table calls it */
+    } history;              /* table NULL: none */
+    GPtrArray *migrations;  /* VersionCommands */
     gint64 migrate_timeout_ms;
     struct {
         GPtrArray *pre_update, *post_update, *rollback;
@@ -144,6 +152,11 @@ typedef struct Manifest {
 } Manifest;
 
 extern const Key manifest_keys[];
+/* Whether a table of the app's own can be reached by SQL: the set of this name, or without a name the first of driver
+ * sqlite or postgres. Borrowed; NULL: there is none. */
+const DataSet *manifest_database(const Manifest *manifest, const char *name);
+
+extern const char *const history_columns[];  /* what a row of history.table says, by default under these names */
 extern const char *const layout_names[];     /* words of LayoutKind */
 extern const char *const data_class_names[]; /* words of DataClass */
 extern const char *const

@@ -11,6 +11,7 @@
 
 typedef struct Checker {
     const char *name;
+    const Manifest *manifest;
     GError **error;
 } Checker;
 
@@ -90,8 +91,13 @@ static gboolean check_one_kind(const Checker *checker, const Check *check, const
 {
     const struct {
         const char *name, *value;
-    } kinds[] = {{"command", check->command}, {"http", check->http}, {"tcp", check->tcp},
-                 {"unit", check->unit},       {"file", check->file}, {"unix", check->http ? NULL : check->unix_socket}};
+    } kinds[] = {{"command", check->command},
+                 {"http", check->http},
+                 {"tcp", check->tcp},
+                 {"unit", check->unit},
+                 {"file", check->file},
+                 {"sql", check->sql},
+                 {"unix", check->http ? NULL : check->unix_socket}};
     const char *kind = NULL;
     g_autofree char *name = schema_quote(check->name);
     for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) {
@@ -102,7 +108,7 @@ static gboolean check_one_kind(const Checker *checker, const Check *check, const
             return fault_at(checker, place_of(node, kinds[i].name), "'%s' is empty", kinds[i].name);
         kind = kinds[i].value ? kinds[i].name : kind;
     }
-    return kind || fault_at(checker, node, "check %s needs one of command, http, tcp, unix, unit or file", name);
+    return kind || fault_at(checker, node, "check %s needs one of command, http, tcp, unix, unit, file or sql", name);
 }
 
 static gboolean check_addresses(const Checker *checker, const Check *check, const Node *node)
@@ -140,12 +146,22 @@ static gboolean check_exits(const Checker *checker, const Check *check, const No
     return TRUE;
 }
 
+/* What speaks SQL. */
+static gboolean check_database(const Checker *checker, const char *key, const char *name, const Node *node)
+{
+    if (manifest_database(checker->manifest, name))
+        return TRUE;
+    g_autofree char *quoted = name ? schema_quote(name) : NULL;
+    return fault_at(checker, place_of(node, "database"), "'%s' needs data of the driver sqlite or postgres%s%s", key,
+                    name ? ": none is called " : "", name ? quoted : "");
+}
+
 /* Keys that would be silently without effect. */
 static gboolean check_idle_keys(const Checker *checker, const Check *check, const Node *node)
 {
     static const struct {
         const char *key, *kind;
-    } needs[] = {{"method", "http"}, {"status", "http"}, {"exit", "command"}};
+    } needs[] = {{"method", "http"}, {"status", "http"}, {"exit", "command"}, {"database", "sql"}};
     const char *kind = check_kind(check);
     for (gsize i = 0; i < G_N_ELEMENTS(needs); i++)
         if (node_get(node, needs[i].key) && strcmp(kind, needs[i].kind) != 0)
@@ -157,7 +173,8 @@ static gboolean check_idle_keys(const Checker *checker, const Check *check, cons
 static gboolean check_check(const Checker *checker, const Check *check, const Node *node)
 {
     return check_one_kind(checker, check, node) && check_addresses(checker, check, node) &&
-           check_exits(checker, check, node) && check_idle_keys(checker, check, node);
+           check_exits(checker, check, node) && check_idle_keys(checker, check, node) &&
+           (!check->sql || check_database(checker, "sql", check->database, node));
 }
 
 static gboolean check_checks(const Checker *checker, const GPtrArray *checks, const Node *list)
@@ -441,16 +458,40 @@ static gboolean check_sql(const Checker *checker, const Manifest *manifest)
         g_autofree char *table = schema_quote(manifest->sql.table);
         return fault_at(checker, place_of(node, "table"), "'table' must be a plain name or SCHEMA.NAME, not %s", table);
     }
-    for (guint i = 0; i < manifest->data->len; i++) {
-        const DataSet *set = manifest->data->pdata[i];
-        gboolean takes_sql = strcmp(set->driver, "sqlite") == 0 || strcmp(set->driver, "postgres") == 0;
-        if (takes_sql && (!manifest->sql.database || strcmp(set->name, manifest->sql.database) == 0))
-            return TRUE;
+    return check_database(checker, "sql", manifest->sql.database, node);
+}
+
+static gboolean check_history_pairs(const Checker *checker, const GPtrArray *pairs, const Node *map,
+                                    const char *const *known, const char *what)
+{
+    for (guint i = 0; i < pairs->len; i++) {
+        const KeyPair *pair = pairs->pdata[i];
+        const Entry *entry = map->items->pdata[i];
+        g_autofree char *name = schema_quote(pair->name), *value = schema_quote(pair->value);
+        g_autofree char *words = g_strjoinv(", ", (char **)known);
+        if (!g_strv_contains(known, pair->name))
+            return schema_fault(checker->error, FAULT_MANIFEST, checker->name, entry->line, entry->column,
+                                "%s is no %s of the history; there are %s", name, what, words);
+        if (known == history_columns && (!is_table_name(pair->value) || strchr(pair->value, '.')))
+            return fault_at(checker, entry->value, "a column must have a plain name, not %s", value);
     }
-    return fault_at(checker, manifest->sql.database ? place_of(node, "database") : node,
-                    "'sql' needs data of the driver sqlite or postgres%s%s",
-                    manifest->sql.database ? ": none is called " : "",
-                    manifest->sql.database ? manifest->sql.database : "");
+    return TRUE;
+}
+
+static gboolean check_history(const Checker *checker, const Manifest *manifest)
+{
+    static const char *const verdicts[] = {"updated", "rolled-back", "failed", NULL};
+    const Node *node = node_get(manifest->document, "history");
+    if (!manifest->history.table)
+        return TRUE;
+    if (!is_table_name(manifest->history.table) || strchr(manifest->history.table, '.')) {
+        g_autofree char *table = schema_quote(manifest->history.table);
+        return fault_at(checker, place_of(node, "table"), "'table' must be a plain name, not %s", table);
+    }
+    return check_history_pairs(checker, manifest->history.columns, node_get(node, "columns"), history_columns,
+                               "column") &&
+           check_history_pairs(checker, manifest->history.words, node_get(node, "words"), verdicts, "verdict") &&
+           check_database(checker, "history", manifest->history.database, node);
 }
 
 static gboolean check_head(const Checker *checker, const Manifest *manifest)
@@ -477,11 +518,11 @@ static gboolean check_head(const Checker *checker, const Manifest *manifest)
 
 gboolean manifest_check(const Manifest *manifest, const char *name, GError **error)
 {
-    const Checker checker = {.name = name, .error = error};
+    const Checker checker = {.name = name, .manifest = manifest, .error = error};
     const Node *document = manifest->document;
     return check_head(&checker, manifest) && check_all_checks(&checker, manifest) &&
            check_services(&checker, manifest) && check_shared(&checker, manifest) && check_data(&checker, manifest) &&
-           check_migrations(&checker, manifest) && check_sql(&checker, manifest) &&
+           check_migrations(&checker, manifest) && check_sql(&checker, manifest) && check_history(&checker, manifest) &&
            check_notifications(&checker, manifest->notifications.on_success,
                                node_pointer(document, "/notifications/on_success")) &&
            check_notifications(&checker, manifest->notifications.on_failure,

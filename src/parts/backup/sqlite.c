@@ -152,7 +152,8 @@ static char *ask_fingerprint(const PartContext *context, const DataSet *set, GEr
         return g_strdup("absent");
     g_autofree char *path = data_path(context, set);
     g_autoptr(GString) output = g_string_new(NULL);
-    const char *const arguments[] = {"fingerprint", path, set->fingerprint, NULL};
+    const char *const arguments[] = {"fingerprint", path, set->fingerprint ? set->fingerprint : "", set->migrations,
+                                     NULL};
     if (!run_inner(context, arguments, -1, QUICK_MS, output, &status, error))
         return NULL;
     return g_strstrip(g_strdup(output->str));

@@ -250,6 +250,24 @@ static int digest_schema(sqlite3 *database, GChecksum *sum)
     return result == SQLITE_DONE ? SQLITE_OK : result;
 }
 
+/* The table that keeps book of migrations, where there is one. */
+static int digest_book(sqlite3 *database, const char *table, GChecksum *sum)
+{
+    AUTO_STATEMENT rows = NULL;
+    char *sql = sqlite3_mprintf("select name, checksum from \"%w\" order by 1", table);
+    int result = sqlite3_prepare_v2(database, sql, -1, &rows, NULL);
+    sqlite3_free(sql);
+    if (result == SQLITE_ERROR)
+        return SQLITE_OK;
+    while (result == SQLITE_OK || result == SQLITE_ROW)
+        if ((result = sqlite3_step(rows)) == SQLITE_ROW)
+            for (int i = 0; i < 2; i++) {
+                const char *text = (const char *)sqlite3_column_text(rows, i);
+                g_checksum_update(sum, (const guchar *)(text ? text : ""), text ? (gssize)strlen(text) + 1 : 1);
+            }
+    return result == SQLITE_DONE ? SQLITE_OK : result;
+}
+
 static int fingerprint(char **args)
 {
     AUTO_DATABASE database = NULL;
@@ -258,11 +276,12 @@ static int fingerprint(char **args)
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
     /* One transaction, so that all of it tells of one state. */
     if (sqlite3_exec(database, "pragma query_only=1; begin", NULL, NULL, NULL) != SQLITE_OK ||
-        digest_schema(database, sum) != SQLITE_OK)
+        digest_schema(database, sum) != SQLITE_OK ||
+        (args[1] && args[2] && digest_book(database, args[2], sum) != SQLITE_OK))
         return fail(database);
     g_autofree char *version = first_row(database, "pragma user_version");
     printf("user_version=%s schema=%.16s", version, g_checksum_get_string(sum));
-    if (args[1]) {
+    if (args[1] && args[1][0]) {
         g_autofree char *row = first_row(database, args[1]);
         g_autofree char *shown = part_printable(row);
         g_autofree char *whole = g_compute_checksum_for_string(G_CHECKSUM_SHA256, row, -1);
@@ -300,7 +319,7 @@ typedef struct Operation {
 static const Operation operations[] = {
     {"dump", dump, 2, 2},
     {"check", check, 1, 1},
-    {"fingerprint", fingerprint, 1, 2},
+    {"fingerprint", fingerprint, 1, 3},
     {"checkpoint", checkpoint, 1, 1},
 };
 
@@ -311,6 +330,6 @@ int backup_sqlite_main(int argc, char **argv)
         if (g_str_equal(argv[0], operation->name) && argc - 1 >= operation->min_args && argc - 1 <= operation->max_args)
             return operation->run(argv + 1);
     }
-    fprintf(stderr, "usage: inner sqlite dump SRC DST | check FD | fingerprint FILE [SQL] | checkpoint FILE\n");
+    fprintf(stderr, "usage: inner sqlite dump SRC DST | check FD | fingerprint FILE [SQL [TABLE]] | checkpoint FILE\n");
     return WRONG_CALL;
 }

@@ -1,54 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which SQL files there are, which of them are due, and their turn. */
-#include "parts/migrate/sql_drivers.h"
+#include "parts/migrate/sql.h"
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/fault.h"
 #include "base/fs.h"
+#include "base/sql.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#define FILE_LIMIT_BYTES (4 * 1024 * 1024)
-#define WITHOUT_TRANSACTION "-- liftlock: no-transaction"
+enum { ASK_MS = 60000, LOCK_MS = 30000, NAME_ROOM = 200 };
 
-static const SqlDriver *const drivers[] = {&sql_sqlite, &sql_postgres};
-
-static const SqlDriver *driver_of(const DataSet *set)
-{
-    for (gsize i = 0; i < G_N_ELEMENTS(drivers); i++)
-        if (strcmp(drivers[i]->name, set->driver) == 0)
-            return drivers[i];
-    return NULL;
-}
+const char *const sql_state_names[] = {"pending", "applied", "edited", "gone", NULL};
 
 const DataSet *sql_data_set(const Manifest *manifest)
 {
-    for (guint i = 0; manifest->sql.path && i < manifest->data->len; i++) {
-        const DataSet *set = manifest->data->pdata[i];
-        if (g_strcmp0(set->name, manifest->sql.database) == 0 || (!manifest->sql.database && driver_of(set)))
-            return set;
-    }
-    return NULL;
+    return manifest->sql.path ? manifest_database(manifest, manifest->sql.database) : NULL;
 }
 
-gboolean sql_is_without_transaction(const char *text)
+char *sql_remark(const SqlMigration *migration)
 {
-    gsize size = strcspn(text, "\r\n");
-    return size == strlen(WITHOUT_TRANSACTION) && strncmp(text, WITHOUT_TRANSACTION, size) == 0;
-}
-
-gboolean sql_fault(const SqlMigration *migration, gssize offset, const char *message, GError **error)
-{
-    g_autofree char *shown = part_printable(message);
-    if (offset < 0)
-        return fault_set(error, FAULT_MIGRATE, "%s: %s", migration->name, shown);
-    guint line = 1;
-    for (const char *at = migration->text; at < migration->text + offset && *at; at++)
-        line += *at == '\n';
-    return fault_set(error, FAULT_MIGRATE, "%s:%u: %s", migration->name, line, shown);
+    static const char *const remarks[] = {[SQL_EDITED] = "was edited after it was applied; it is not run again",
+                                          [SQL_GONE] = "was applied once, and is not in this release"};
+    if (migration->state != SQL_EDITED && migration->state != SQL_GONE)
+        return NULL;
+    return g_strdup_printf("%s %s", migration->name, remarks[migration->state]);
 }
 
 /* --- files --- */
@@ -58,7 +41,8 @@ static void migration_free(gpointer data)
     SqlMigration *migration = data;
     g_free(migration->name);
     g_free(migration->checksum);
-    g_free(migration->text);
+    g_free(migration->version);
+    g_free(migration->at);
     g_free(migration);
 }
 
@@ -67,114 +51,230 @@ static int by_name(gconstpointer a, gconstpointer b)
     return strcmp((*(const SqlMigration *const *)a)->name, (*(const SqlMigration *const *)b)->name);
 }
 
-static SqlMigration *read_one(int folder, const char *name, GError **error)
+static int text_order(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Names of what matches in a folder, in bytewise order. Takes fd. */
+static GPtrArray *names_in(int fd, const char *pattern, GError **error)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    DIR *dir = fdopendir(fd);
+    if (!dir) {
+        fault_errno(error, FAULT_SYSTEM, errno, "cannot read the folder of the migrations");
+        close(fd);
+        return NULL;
+    }
+    for (const struct dirent *entry; (entry = readdir(dir));)
+        if (fnmatch(pattern, entry->d_name, FNM_PERIOD) == 0)
+            g_ptr_array_add(names, g_strdup(entry->d_name));
+    closedir(dir);
+    g_ptr_array_sort(names, text_order);
+    return g_steal_pointer(&names);
+}
+
+/* What the names say in messages and in the table. */
+static gboolean name_is_plain(const char *name)
+{
+    g_autofree char *shown = part_printable(name);
+    return strlen(name) <= NAME_ROOM && strcmp(shown, name) == 0;
+}
+
+typedef struct Bundle {
+    GPtrArray *files; /* SqlMigration */
+    Node *request;    /* the list of them */
+    int fd;           /* their bytes, one behind the other */
+    gint64 size;
+} Bundle;
+
+static void bundle_clear(Bundle *bundle)
+{
+    g_clear_pointer(&bundle->files, g_ptr_array_unref);
+    g_clear_pointer(&bundle->request, node_free);
+    fs_fd_clear(&bundle->fd);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Bundle, bundle_clear)
+
+static gboolean bundle_add(Bundle *bundle, int folder, const char *name, GError **error)
 {
     gsize size;
-    g_autofree char *text = fs_read(folder, name, FILE_LIMIT_BYTES, &size, error);
-    if (!text)
-        return NULL;
-    if (!g_utf8_validate(text, (gssize)size, NULL)) { /* a NUL byte among them */
-        fault_set(error, FAULT_MIGRATE, "%s is not UTF-8 text", name);
-        return NULL;
+    if (!name_is_plain(name)) {
+        g_autofree char *shown = fs_display(name);
+        return fault_set(error, FAULT_MIGRATE, "'%s' is no name for a migration", shown);
     }
+    g_autofree char *bytes = fs_read(folder, name, SQL_FILE_MAX_BYTES, &size, error);
+    if (!bytes) {
+        if (error && *error)
+            (*error)->code = FAULT_MIGRATE; /* a link, a folder, or too large: the release's doing */
+        return FALSE;
+    }
+    if (!fs_write_all(bundle->fd, bytes, size))
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot hand over %s", name);
     SqlMigration *migration = g_new0(SqlMigration, 1);
     migration->name = g_strdup(name);
-    migration->checksum = digest_bytes(text, size);
-    migration->text = g_steal_pointer(&text);
-    return migration;
+    migration->checksum = digest_bytes(bytes, size);
+    g_ptr_array_add(bundle->files, migration);
+    Node *row = node_new_map();
+    node_set_text(row, "name", name);
+    node_set_text(row, "checksum", migration->checksum);
+    node_set_int(row, "offset", bundle->size);
+    node_set_int(row, "size", (gint64)size);
+    node_append(bundle->request, row);
+    bundle->size += (gint64)size;
+    return TRUE;
 }
 
-static GPtrArray *read_all(const char *directory, const char *pattern, GError **error)
+static gboolean bundle_fill(Bundle *bundle, const char *directory, const char *path, GError **error)
 {
-    g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(migration_free);
-    g_autofree char *above = g_path_get_dirname(pattern), *names = g_path_get_basename(pattern);
+    g_autofree char *above = g_path_get_dirname(path), *pattern = g_path_get_basename(path);
     fs_fd int tree = fs_open_dir(directory, error);
     if (tree < 0)
-        return NULL;
-    if (!fs_exists(tree, above))
-        return g_steal_pointer(&files);
-    fs_fd int folder = fs_open_beneath(tree, above, O_RDONLY | O_DIRECTORY, 0, error);
-    g_autofree char *path = g_build_filename(directory, above, NULL);
-    g_autoptr(GDir) dir = folder < 0 ? NULL : g_dir_open(path, 0, NULL);
-    if (!dir)
-        return folder < 0 ? NULL : (fault_set(error, FAULT_SYSTEM, "cannot read %s", path), NULL);
-    for (const char *name; (name = g_dir_read_name(dir));) {
-        if (fnmatch(names, name, FNM_PERIOD) != 0)
-            continue;
-        SqlMigration *migration = read_one(folder, name, error);
-        if (!migration)
-            return NULL;
-        g_ptr_array_add(files, migration);
-    }
-    g_ptr_array_sort(files, by_name);
-    return g_steal_pointer(&files);
-}
-
-/* --- what is due --- */
-
-static void add_gone(GPtrArray *files, GHashTable *applied)
-{
-    GHashTableIter iter;
-    gpointer name, checksum;
-    g_hash_table_iter_init(&iter, applied);
-    while (g_hash_table_iter_next(&iter, &name, &checksum)) {
-        SqlMigration *gone = g_new0(SqlMigration, 1);
-        *gone = (SqlMigration){.name = g_strdup(name), .checksum = g_strdup(checksum), .state = SQL_GONE};
-        g_ptr_array_add(files, gone);
-    }
-    g_ptr_array_sort(files, by_name);
-}
-
-GPtrArray *sql_look(const PartContext *context, const Manifest *manifest, const DataSet *set, const char *directory,
-                    GError **error)
-{
-    const SqlDriver *driver = driver_of(set);
-    g_autoptr(GPtrArray) files = read_all(directory, manifest->sql.path, error);
-    g_autoptr(GHashTable) applied = files ? driver->applied(context, set, manifest->sql.table, error) : NULL;
-    if (!applied)
-        return NULL;
-    for (guint i = 0; i < files->len; i++) {
-        SqlMigration *migration = files->pdata[i];
-        const char *checksum = g_hash_table_lookup(applied, migration->name);
-        if (checksum)
-            migration->state = strcmp(checksum, migration->checksum) == 0 ? SQL_APPLIED : SQL_EDITED;
-        g_hash_table_remove(applied, migration->name);
-    }
-    add_gone(files, applied);
-    return g_steal_pointer(&files);
-}
-
-static void tell(const PartContext *context, const char *format, const char *name)
-{
-    g_autofree char *text = g_strdup_printf("%s %s", name, format);
-    if (context->on_line)
-        context->on_line(text, context->on_line_data);
-}
-
-gboolean sql_run(const PartContext *context, const Manifest *manifest, const DataSet *set, const char *directory,
-                 GError **error)
-{
-    g_autoptr(GPtrArray) files = sql_look(context, manifest, set, directory, error);
-    if (!files)
         return FALSE;
-    for (guint i = 0; i < files->len; i++) {
-        const SqlMigration *migration = files->pdata[i];
-        switch (migration->state) {
-        case SQL_PENDING:
-            if (!driver_of(set)->apply(context, set, manifest->sql.table, migration, manifest->version,
-                                       manifest->migrate_timeout_ms, error))
-                return FALSE;
-            tell(context, "is applied", migration->name);
-            break;
-        case SQL_EDITED:
-            tell(context, "was edited after it was applied; it is not run again", migration->name);
-            break;
-        case SQL_GONE:
-            tell(context, "was applied once, and is not in this release", migration->name);
-            break;
-        case SQL_APPLIED:
-            break;
-        }
+    if (strcmp(above, ".") != 0 && !fs_exists(tree, above)) {
+        fault_set(error, FAULT_MIGRATE, "the release has no folder '%s', where its migrations should be", above);
+        return fault_hint(error, "'sql' in its manifest names it");
     }
+    int folder = fs_open_beneath(tree, above, O_RDONLY | O_DIRECTORY, 0, error);
+    fs_fd int base = folder < 0 ? -1 : fcntl(folder, F_DUPFD_CLOEXEC, 0);
+    g_autoptr(GPtrArray) names = folder < 0 ? NULL : names_in(folder, pattern, error);
+    if (!names)
+        return FALSE;
+    if (names->len > SQL_FILES_MAX)
+        return fault_set(error, FAULT_MIGRATE, "'%s' holds more than %d migrations", above, SQL_FILES_MAX);
+    for (guint i = 0; i < names->len; i++)
+        if (!bundle_add(bundle, base, names->pdata[i], error))
+            return FALSE;
     return TRUE;
+}
+
+static gboolean bundle_read(Bundle *bundle, const char *directory, const char *path, GError **error)
+{
+    bundle->files = g_ptr_array_new_with_free_func(migration_free);
+    bundle->request = node_new_list();
+    bundle->fd = memfd_create("migrations", MFD_CLOEXEC);
+    if (bundle->fd < 0)
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot hand over migrations");
+    return bundle_fill(bundle, directory, path, error);
+}
+
+/* --- asking --- */
+
+static SqlMigration *find(const GPtrArray *files, const char *name)
+{
+    for (guint i = 0; i < files->len; i++)
+        if (strcmp(((const SqlMigration *)files->pdata[i])->name, name) == 0)
+            return files->pdata[i];
+    return NULL;
+}
+
+static void set_text(char **slot, const char *text)
+{
+    g_free(*slot);
+    *slot = text ? part_printable(text) : NULL;
+}
+
+static void take_row(GPtrArray *files, const Node *row)
+{
+    const char *name = node_get_text(row, "name", ""), *checksum = node_get_text(row, "checksum", "");
+    SqlMigration *migration = find(files, name);
+    if (!migration) {
+        migration = g_new0(SqlMigration, 1);
+        *migration =
+            (SqlMigration){.name = part_printable(name), .checksum = part_printable(checksum), .state = SQL_GONE};
+        g_ptr_array_add(files, migration);
+    } else {
+        migration->state = strcmp(checksum, migration->checksum) == 0 ? SQL_APPLIED : SQL_EDITED;
+    }
+    set_text(&migration->version, node_get_text(row, "version", NULL));
+    set_text(&migration->at, node_get_text(row, "at", NULL));
+}
+
+static void take_answer(GPtrArray *files, const Node *answer, const char *version)
+{
+    const Node *rows = node_get(answer, "rows"), *ran = node_get(answer, "ran");
+    for (guint i = 0; rows && rows->kind == NODE_LIST && i < rows->items->len; i++)
+        take_row(files, rows->items->pdata[i]);
+    for (guint i = 0; ran && ran->kind == NODE_LIST && i < ran->items->len; i++) {
+        const Node *name = ran->items->pdata[i];
+        SqlMigration *migration = name->kind == NODE_SCALAR ? find(files, name->text) : NULL;
+        if (!migration)
+            continue;
+        migration->state = SQL_APPLIED;
+        set_text(&migration->version, version);
+    }
+    g_ptr_array_sort(files, by_name);
+}
+
+/* Of whoever runs migrations of this table; the lock is one of the database's own. */
+static char *lock_key(const char *table)
+{
+    g_autofree char *text = g_strconcat("liftlock migrations ", table, NULL);
+    g_autofree char *digest = digest_bytes(text, strlen(text));
+    digest[15] = '\0'; /* 60 bits: no sign to think of */
+    return g_strdup_printf("%" G_GUINT64_FORMAT, g_ascii_strtoull(digest, NULL, 16));
+}
+
+static GPtrArray *ask(const SqlAccess *access, const Manifest *manifest, const char *directory, gboolean apply,
+                      GError **error)
+{
+    g_auto(Bundle) bundle = {.fd = -1};
+    if (!bundle_read(&bundle, directory, manifest->sql.path, error))
+        return NULL;
+    g_autofree char *lock = lock_key(manifest->sql.table);
+    Node *request = node_new_map();
+    node_set_text(request, "table", manifest->sql.table);
+    node_set_text(request, "version", manifest->version);
+    node_set_text(request, "lock", lock);
+    node_set_int(request, "lock_ms", LOCK_MS);
+    node_set_int(request, "each_ms", manifest->migrate_timeout_ms);
+    node_set_bool(request, "apply", apply);
+    node_set(request, "files", g_steal_pointer(&bundle.request));
+    /* Each has its own limit, kept by who runs it, who also tells the server; this is for one that does neither. */
+    gint64 most_ms = ASK_MS + (apply ? (gint64)bundle.files->len * (manifest->migrate_timeout_ms + ASK_MS) : 0);
+    g_autoptr(Node) answer = sql_ask(access, "migrate", request, bundle.fd, most_ms, error);
+    if (!answer)
+        return NULL;
+    take_answer(bundle.files, answer, manifest->version);
+    return g_steal_pointer(&bundle.files);
+}
+
+GPtrArray *sql_look(const SqlAccess *access, const Manifest *manifest, const char *directory, GError **error)
+{
+    return ask(access, manifest, directory, FALSE, error);
+}
+
+GPtrArray *sql_run(const SqlAccess *access, const Manifest *manifest, const char *directory, GError **error)
+{
+    return ask(access, manifest, directory, TRUE, error);
+}
+
+/* --- a new one --- */
+
+/* The number in "YYYYMMDD_NNNNNN_...", or 0. */
+static gint64 number_of(const char *name)
+{
+    enum { DAY = 8, NUMBER = 6 };
+    if (strspn(name, "0123456789") != DAY || name[DAY] != '_' || strspn(name + DAY + 1, "0123456789") != NUMBER)
+        return 0;
+    return g_ascii_strtoll(name + DAY + 1, NULL, 10);
+}
+
+char *sql_new_name(const char *directory, const char *title, gint64 now_s, GError **error)
+{
+    g_autofree char *plain = g_ascii_strdown(title, -1);
+    g_strcanon(plain, "abcdefghijklmnopqrstuvwxyz0123456789", '_');
+    if (strlen(plain) > 100 || !plain[strspn(plain, "_")]) {
+        fault_set(error, FAULT_USAGE, "'%s' is no name for a migration; use letters and digits", title);
+        return NULL;
+    }
+    fs_fd int folder = fs_open_dir(directory, error);
+    g_autoptr(GPtrArray) names = folder < 0 ? NULL : names_in(fs_fd_steal(&folder), "*.sql", error);
+    gint64 highest = 0;
+    for (guint i = 0; names && i < names->len; i++)
+        highest = MAX(highest, number_of(names->pdata[i]));
+    if (!names)
+        return NULL;
+    g_autofree char *day = clock_format(now_s);
+    return g_strdup_printf("%.4s%.2s%.2s_%06" G_GINT64_FORMAT "_%s.sql", day, day + 5, day + 8, highest + 1, plain);
 }

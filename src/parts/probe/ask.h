@@ -5,7 +5,7 @@
 #include "base/fault.h"
 #include "parts/probe/probe.h"
 
-extern const ProbeDriver ask_http, ask_tcp, ask_unix, ask_command, ask_unit, ask_file;
+extern const ProbeDriver ask_http, ask_tcp, ask_unix, ask_command, ask_unit, ask_file, ask_sql;
 
 /* "5 s", "250 ms". The caller frees. */
 char *ask_time(gint64 duration_ms);

@@ -12,7 +12,8 @@
 #include "parts/probe/ask.h"
 
 /* http before unix: with both, the socket carries the request. */
-const ProbeDriver *const probe_drivers[] = {&ask_http, &ask_tcp, &ask_unix, &ask_command, &ask_unit, &ask_file, NULL};
+const ProbeDriver *const probe_drivers[] = {&ask_http, &ask_tcp,  &ask_unix, &ask_command,
+                                            &ask_unit, &ask_file, &ask_sql,  NULL};
 
 void probe_result_clear(ProbeResult *result)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Probes: questions to the app whose answers decide. All of Check's kinds: http, tcp, unix, command, unit, file. */
+/* Probes: questions to the app whose answers decide. All of Check's kinds: http, tcp, unix, command, unit, file,
+ * sql. */
 #pragma once
 
 #include "base/remote.h"
@@ -9,9 +10,10 @@ typedef enum { ANSWER_OK, ANSWER_WILL_MIGRATE, ANSWER_REFUSE, ANSWER_FAIL } Prob
 
 typedef struct ProbeContext {
     PartContext part;
-    const char *directory;   /* of commands: the release's tree */
-    const char *version;     /* for {version} */
-    RemoteSession **session; /* opened at the first need and kept; the caller closes. NULL: one child per question */
+    const char *directory;    /* of commands: the release's tree */
+    const char *version;      /* for {version} */
+    const Manifest *manifest; /* that the checks are of: it says which databases there are */
+    RemoteSession **session;  /* opened at the first need and kept; the caller closes. NULL: one child per question */
     /* trial: */
     gboolean isolated;                                /* no network, data read-only */
     const char *stage_parent, *stage_from, *stage_as; /* see process.h */
