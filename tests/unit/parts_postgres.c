@@ -2,6 +2,7 @@
 /* Tests of the PostgreSQL driver on a server of their own: copies that go back from wherever they were stopped. */
 #include "base/fault.h"
 #include "base/fs.h"
+#include "base/process.h"
 #include "model/policy.h"
 #include "parts/backup/backup.h"
 #include "parts/postgres.h"
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
-#define PASSWORD "ge:heim\\nis"
 #define JOB "20261121-070909-0001"
 
 /* One server for all tests: its start takes a second. */
@@ -39,7 +39,7 @@ static gboolean notes_set(Facts *facts, const char *key, const char *value, GErr
 }
 
 typedef struct Stage {
-    char *directory, *dumps, *env;
+    char *directory, *dumps, *env, *lock;
     HostPlace *host;
     Place *place;
     Notes notes;
@@ -87,7 +87,7 @@ static void env_write(const Stage *stage, const char *text)
 
 static void env_name(const Stage *stage, const char *database)
 {
-    g_autofree char *text = g_strdup_printf("DEBUG=no\nDATABASE_URL='postgresql://app:ge%%3Aheim%%5Cnis@/%s?host=%s'\n",
+    g_autofree char *text = g_strdup_printf("DEBUG=no\nDATABASE_URL='postgresql://app:fla%%3Amingo%%5Cx@/%s?host=%s'\n",
                                             database, server.top);
     env_write(stage, text);
 }
@@ -122,6 +122,8 @@ static void stage_set(Stage *stage, gconstpointer unused)
                                    .databases = stage->databases};
     g_assert_no_errno(g_mkdir_with_parents(stage->place->shared, 0755));
     stage->env = g_build_filename(stage->place->shared, ".env", NULL);
+    stage->lock = g_build_filename(stage->directory, "lock", NULL);
+    g_assert_true(g_file_set_contents(stage->lock, "", 0, NULL));
     stage->dumps = g_build_filename(stage->directory, JOB, NULL);
     g_assert_no_errno(mkdir(stage->dumps, 0700));
     stage->set =
@@ -141,13 +143,14 @@ static void stage_clear(Stage *stage, gconstpointer unused)
 {
     fs_fd int top = fs_open_dir("/", NULL);
     g_assert_true(fs_remove_tree(top, stage->directory + 1, NULL));
-    g_assert_null(strstr(stage->lines->str, "heim"));
+    g_assert_null(strstr(stage->lines->str, "mingo"));
     g_hash_table_unref(stage->notes.table);
     g_string_free(stage->lines, TRUE);
     g_ptr_array_unref(stage->databases);
     place_free(stage->place);
     host_place_free(stage->host);
     g_free(stage->dumps);
+    g_free(stage->lock);
     g_free(stage->env);
     g_free(stage->directory);
 }
@@ -277,24 +280,24 @@ static void server_is_down(Stage *stage, gconstpointer unused)
 
 /* --- killed -------------------------------------------------------------------------------------------------- */
 
-/* Does `act` in a process that is killed after `delay_us`, as a job would be with all that it started. Facts that it
- * wrote come back through a file, as from the journal. */
+/* Does `act` in a process that is killed after `delay_us`, and waits for the end of all that it started, as recovery
+ * does. The server goes on with what it was told. */
 static void killed(Stage *stage, void (*act)(Stage *stage), guint delay_us)
 {
-    int fds[2];
-    g_assert_no_errno(pipe(fds));
+    const char *const paths[] = {stage->lock, NULL};
     pid_t pid = fork();
     if (pid == 0) {
-        setpgid(0, 0);
+        stage->context.lock_fd = open(stage->lock, O_RDONLY | O_CLOEXEC);
         act(stage);
         _exit(0);
     }
-    close(fds[0]);
-    close(fds[1]);
     g_usleep(delay_us);
-    kill(-pid, SIGKILL);
     kill(pid, SIGKILL);
     g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
+    for (guint left = 1; left > 0;) {
+        g_autoptr(GPtrArray) at_work = process_find_by_open_file(paths);
+        left = at_work->len;
+    }
 }
 
 static void act_put_back(Stage *stage)
@@ -581,6 +584,96 @@ static void session_of_another(Stage *stage, gconstpointer unused)
     sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'auditor'");
 }
 
+static void tools_are_old(Stage *stage, gconstpointer unused)
+{
+    GError *error = NULL;
+    Node *request = node_new_map();
+    node_set_int(request, "major", 99);
+    const PostgresWish wish = {.operation = "tools", .request = request};
+    g_assert_null(part_postgres(&stage->context, &stage->set, &wish, &error));
+    g_assert_error(error, FAULT, FAULT_REQUIREMENT);
+    g_assert_true(g_str_has_prefix(error->message, "pg_dump 1"));
+    g_assert_true(
+        g_str_has_suffix(error->message, " is older than the server (99)\ninstall the package postgresql-client-99"));
+    g_error_free(error);
+}
+
+static void database_is_gone(Stage *stage, gconstpointer unused)
+{
+    GError *error = NULL;
+    assert_objections(stage, "");
+    sql("postgres", "DROP DATABASE app");
+    g_assert_false(stage->driver->copy(&stage->context, &stage->set, &error));
+    g_autofree char *wanted =
+        g_strdup_printf("data 'main': cannot reach database 'app' at %s: database \"app\" does not exist", server.top);
+    assert_fault(error, FAULT_BACKUP, wanted);
+    assert_sql("postgres", "SELECT count(*) FROM pg_database WHERE datname ~ '^app'", "0");
+}
+
+static void pooler_is_seen(Stage *stage, gconstpointer unused)
+{
+    g_free(server_run(
+        &server,
+        "printf '[databases]\\n* = host=%s user=app\\n[pgbouncer]\\nlisten_addr =\\nunix_socket_dir = %s\\nlisten_port "
+        "= 6432\\nauth_type = any\\nlogfile = %s/pool.log\\npidfile = %s/pool.pid\\n' >pool.ini && "
+        "pgbouncer -q -d pool.ini && sleep 0.2",
+        server.top, server.top, server.top, server.top));
+    g_autofree char *text = g_strdup_printf("DATABASE_URL=postgresql://app@/app?host=%s&port=6432\n", server.top);
+    env_write(stage, text);
+    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *found = objections(stage, notes);
+    g_free(server_run(&server, "kill -9 $(cat pool.pid); rm -f pool.ini pool.pid pool.log .s.PGSQL.6432"));
+    g_auto(GStrv) first = g_strsplit(found, "\n", 2);
+    g_assert_cmpstr(first[0], ==,
+                    "data 'main': the database 'app' is reached through a connection pooler / name an address of the "
+                    "server itself, past the pooler");
+}
+
+/* --- secrets -------------------------------------------------------------------------------------------------- */
+
+static gboolean holds_secret(const char *path)
+{
+    g_autofree char *bytes = NULL;
+    gsize size = 0;
+    if (!g_file_get_contents(path, &bytes, &size, NULL))
+        return FALSE;
+    return memmem(bytes, size, "mingo", strlen("mingo")) != NULL;
+}
+
+/* Looks at all processes until `pid` ends. */
+static gboolean dump_was_seen(pid_t pid)
+{
+    gboolean seen = FALSE;
+    while (waitpid(pid, NULL, WNOHANG) == 0) {
+        g_autoptr(GDir) proc = g_dir_open("/proc", 0, NULL);
+        for (const char *name; (name = g_dir_read_name(proc));) {
+            g_autofree char *arguments = g_build_filename("/proc", name, "cmdline", NULL);
+            g_autofree char *environment = g_build_filename("/proc", name, "environ", NULL);
+            g_autofree char *bytes = NULL;
+            if (!g_ascii_isdigit(*name) || !g_file_get_contents(arguments, &bytes, NULL, NULL))
+                continue;
+            seen = seen || strstr(bytes, "/pg_dump");
+            g_assert_false(holds_secret(arguments));
+            g_assert_false(holds_secret(environment));
+        }
+        g_usleep(2000);
+    }
+    return seen;
+}
+
+static void secret_is_kept(Stage *stage, gconstpointer unused)
+{
+    g_free(
+        server_run(&server,
+                   "(psql -X -q -h '%s' -U app -d app -c 'BEGIN; LOCK note; SELECT pg_sleep(0.7)' >/dev/null 2>&1 &) "
+                   "; sleep 0.2",
+                   server.top));
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(stage->driver->dump(&stage->context, &stage->set, stage->dumps, NULL) ? 0 : 1);
+    g_assert_true(dump_was_seen(pid));
+}
+
 /* --- who may -------------------------------------------------------------------------------------------------- */
 
 static void admin_by_url(Stage *stage, gconstpointer unused)
@@ -640,7 +733,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     server_begin(&server);
-    sql("postgres", "CREATE ROLE app LOGIN CREATEDB PASSWORD 'ge:heim\\nis'");
+    sql("postgres", "CREATE ROLE app LOGIN CREATEDB PASSWORD 'fla:mingo\\x'");
     sql("postgres", "CREATE ROLE dba LOGIN SUPERUSER PASSWORD 'admin-geheim'");
     static const struct {
         const char *name;
@@ -663,6 +756,10 @@ int main(int argc, char **argv)
         {"a wrong address is named without its password", address_is_wrong},
         {"a database that cannot be copied soundly is refused", kind_is_wrong},
         {"a session that we may not end is named", session_of_another},
+        {"programs older than the server are named", tools_are_old},
+        {"a database that is gone since the plan is not copied", database_is_gone},
+        {"a pooler is seen", pooler_is_seen},
+        {"no process shows the password", secret_is_kept},
         {"another role may copy it", admin_by_url},
         {"nobody copies what is not the app's", admin_for_another},
         {"a claim outlives the way back", claim_stays},
