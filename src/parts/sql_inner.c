@@ -118,7 +118,8 @@ static int look_at_clock(void *data)
 static int authorize(void *data, int action, const char *a, const char *b, const char *c, const char *d)
 {
     const SqlFile *file = data;
-    if (action == SQLITE_ATTACH || (action == SQLITE_TRANSACTION && !file->alone))
+    gboolean scratch = a && !*a; /* VACUUM makes itself a database without a name */
+    if ((action == SQLITE_ATTACH && !scratch) || (action == SQLITE_TRANSACTION && !file->alone))
         return SQLITE_DENY;
     return SQLITE_OK;
 }
