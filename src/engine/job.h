@@ -48,6 +48,8 @@ gboolean job_fact_set(Job *job, const char *key, const char *value, GError **err
 /* Facts for status: whether what a build or a trial was to be kept from was really out of its reach, "yes" or "no". */
 #define FACT_BUILD_ISOLATED "isolated.build"
 #define FACT_TRIAL_ISOLATED "isolated.trial"
+/* And what the data's own servers do not guarantee, a line each. */
+#define FACT_DATA_WEAKER "weaker.data"
 
 /* Where commands of a release run: its final directory. The caller frees. */
 char *job_tree(const Job *job, const char *version);

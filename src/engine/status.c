@@ -124,7 +124,7 @@ static void add_stock(Node *status, const Observed *observed)
 }
 
 /* What the newest job that had to do with it observed: it had the rights, and the kernel, that count. */
-static gboolean was_observed(const Observed *observed, const char *fact, const char *value)
+static char *newest_fact(const Observed *observed, const char *fact)
 {
     enum { JOBS = 20 };
     g_autoptr(GPtrArray) jobs = observed->journal ? journal_jobs(observed->journal, observed->app, JOBS, NULL) : NULL;
@@ -133,9 +133,15 @@ static gboolean was_observed(const Observed *observed, const char *fact, const c
         g_autoptr(GHashTable) facts = journal_facts(observed->journal, job->id, NULL);
         const char *found = facts ? g_hash_table_lookup(facts, fact) : NULL;
         if (found)
-            return strcmp(found, value) == 0;
+            return g_strdup(found);
     }
-    return FALSE;
+    return NULL;
+}
+
+static gboolean was_observed(const Observed *observed, const char *fact, const char *value)
+{
+    g_autofree char *found = newest_fact(observed, fact);
+    return g_strcmp0(found, value) == 0;
 }
 
 /* Every guarantee that falls away in this setting, by name. */
@@ -164,6 +170,10 @@ static void add_weaker(Node *status, const HostPlace *host, const Observed *obse
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
         if (rows[i].holds_not)
             node_append(list, node_new_scalar(SCALAR_STRING, rows[i].text));
+    g_autofree char *said = newest_fact(observed, FACT_DATA_WEAKER);
+    g_auto(GStrv) lines = g_strsplit(said ? said : "", "\n", -1);
+    for (char **line = lines; *line; line++)
+        node_append(list, node_new_scalar(SCALAR_STRING, *line));
     node_set_text(status, "trust", levels[observed->config->trust.level]);
     node_set(status, "weaker", list);
 }

@@ -113,7 +113,9 @@ static gboolean preconditions_hold(Job *job, GError **error)
         if (!was_overridden(job, objection))
             return fault_set(error, (enum fault_code)objection->code, "%s: %s", job->plan->app, objection->text);
     }
-    return TRUE;
+    g_ptr_array_add(notes, NULL);
+    g_autofree char *weaker = g_strjoinv("\n", (char **)notes->pdata);
+    return job_fact_note(job, FACT_DATA_WEAKER, weaker, error);
 }
 
 gboolean ready_act(Job *job, GError **error)
