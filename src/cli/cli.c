@@ -20,9 +20,11 @@ const Verb verbs[] = {
      "Trust is never taken silently: name the publisher's key, a checksum, or '--trust none'."},
     {"check", "[APP]", "look whether there is something newer", verb_check, "exit-code", TAKES_APP | CHANGES_HOST, 0, 1,
      NULL},
-    {"plan", "APP", "show what an update would do", verb_plan, "to force again rehearse", NEEDS_APP | CHANGES_HOST, 1, 1, NULL},
-    {"update", "[APP]", "bring an app to a newer release", verb_update, "to check dry-run plan yes force again rehearse detach",
-     TAKES_APP | CHANGES_HOST, 0, 1, "Without APP: all apps, one after the other."},
+    {"plan", "APP", "show what an update would do", verb_plan, "to force again rehearse", NEEDS_APP | CHANGES_HOST, 1,
+     1, NULL},
+    {"update", "[APP]", "bring an app to a newer release", verb_update,
+     "to check dry-run plan yes force again rehearse detach", TAKES_APP | CHANGES_HOST, 0, 1,
+     "Without APP: all apps, one after the other."},
     {"rollback", "APP", "go back to an earlier release", verb_rollback, "to yes dry-run detach",
      NEEDS_APP | CHANGES_HOST, 1, 1,
      "Data stay if the older release can run on them; else the newest fitting backup is restored,\nafter what that "
@@ -54,6 +56,10 @@ const Verb verbs[] = {
      "Writes archive, checksum, signature and index below --out DIR.\n'release http --out DIR --withdraw VERSION' "
      "marks a published one as withdrawn."},
     {"manifest", "check FILE", "check a release's manifest", verb_manifest, "", 0, 2, 2, NULL},
+    {"migration", "create|apply|status NAME|TREE|APP", "make, try and look at SQL migrations", verb_migration,
+     "dir database url-from", 0, 2, 2,
+     "'create NAME' makes an empty file with the next number. 'apply TREE' runs what is pending on a database of your "
+     "own,\n'status TREE' says what is; 'status APP' asks the database of an app of this host."},
     {"keys", "generate|show NAME", "make or show a publisher's signing key", verb_keys, "no-passphrase passphrase-file",
      0, 2, 2, "Keys and signatures are interchangeable with minisign."},
     {"reference", "", "print verbs, options and keys as Markdown", verb_reference, "", HIDDEN, 0, 0, NULL},

@@ -13,6 +13,7 @@ typedef struct Options {
     char *to, *plan, *name, *key, *checksum, *trust, *channel, *user, *app_root, *job, *out, *reason, *changelog,
         *severity, *withdraw, *passphrase_file;
     char *data_from;
+    char *database, *dir, *url_from;
     int limit;
 } Options;
 
@@ -83,5 +84,6 @@ int verb_uninstall(Call *call, GError **error);
 int verb_config(Call *call, GError **error);
 int verb_release(Call *call, GError **error);
 int verb_manifest(Call *call, GError **error);
+int verb_migration(Call *call, GError **error);
 int verb_keys(Call *call, GError **error);
 int verb_reference(Call *call, GError **error);

@@ -142,3 +142,24 @@ expect_exit 4 lift update bookshelf
 expect_text "$err" "liftlock: probe: test 'shelves' of bookshelf 1.6.0: answer is '4', not '77'"
 expect_same "the story" "$(story | tail -n 1)" "1.5.0|1.6.0|rolled-back|0"
 expect_same "lines of update.log" "$(tail -n 1 "$host/opt/bookshelf/logs/update.log" | /usr/bin/python3 -c 'import json, sys; j = json.loads(sys.stdin.read()); print(j["from"], j["to"], j["verdict"])')" "1.5.0 1.6.0 rolled-back"
+
+note "what the operator sees of them"
+expect_exit 0 lift migration status bookshelf --json
+json "edited, gone, applied" "{m['name'][:15]: m['state'] for m in j} == {'20260901_000001': 'edited', '20260902_000002': 'gone', '20261001_000003': 'applied', '20261104_000001': 'applied'}"
+
+note "the publisher's side: a new file, tried on a database of one's own"
+as_user cp -r "$work/tree-1.5.0" "$work/next"
+next() { (cd "$work/next" && as_user env LIFTLOCK_ROOT="$host" liftlock "$@"); }
+expect_exit 0 next migration create "Add Status"
+made=$(cat "$out")
+expect_same "its name" "$(echo "$made" | sed 's/[0-9]\{8\}/DAY/')" migrations/DAY_000004_add_status.sql
+echo 'ALTER TABLE shelf ADD COLUMN status text;' | as_user tee -a "$work/next/$made" >/dev/null
+as_user cp "$db" "$work/next/try.db"
+expect_exit 0 next migration status . --database try.db
+grep -q "^  pending   $(basename "$made")$" "$out"
+verdict "it is pending" $?
+expect_exit 0 next migration apply . --database try.db
+expect_exit 0 next migration status . --database try.db
+expect_no_text "$out" pending
+expect_exit 2 next migration apply .
+expect_text "$err" "liftlock: migration: say either --database FILE or --url-from FILE#KEY"

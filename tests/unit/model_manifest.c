@@ -173,17 +173,52 @@ static void wrong_head(void)
     accept("fence: {mode: none}\nmigrations: {'2.0': [x]}\n");
 }
 
+#define DATA "data: [{name: main, driver: sqlite, path: shared/a.db}, {name: media, driver: files, path: shared/m}]\n"
+
+static void wrong_sql(void)
+{
+    expect("sql: {path: 'a/*.sql'}\n", "3:6: 'sql' needs data of the driver sqlite or postgres");
+    expect(DATA "sql: {}\n", "4:6: 'path' is missing");
+    expect(DATA "sql: {path: 'a/*.sql', database: media}\n",
+           "4:34: 'sql' needs data of the driver sqlite or postgres: none is called 'media'");
+    expect(DATA "sql: {path: 'a/*/b.sql'}\n",
+           "4:13: 'path' must be a pattern for files of one folder such as \"migrations/*.sql\", not 'a/*/b.sql'");
+    expect(DATA "sql: {path: '../*.sql'}\n",
+           "4:13: 'path' must be a pattern for files of one folder such as \"migrations/*.sql\", not '../*.sql'");
+    expect(DATA "sql: {path: 'a/*.sql', table: 'a b'}\n",
+           "4:31: 'table' must be a plain name or SCHEMA.NAME, not 'a b'");
+    expect("trial: [{name: a, sql: select 1}]\n", "3:9: 'sql' needs data of the driver sqlite or postgres");
+    expect(DATA "trial: [{name: a, sql: select 1, database: none}]\n",
+           "4:44: 'sql' needs data of the driver sqlite or postgres: none is called 'none'");
+    expect(DATA "trial: [{name: a, command: x, database: main}]\n", "4:41: 'database' has no meaning without 'sql'");
+    accept(DATA "sql: {path: 'a/*.sql', table: other.book}\ntrial: [{name: a, sql: select 1, database: main}]\n");
+}
+
+static void wrong_history(void)
+{
+    expect("history: {table: h}\n", "3:10: 'history' needs data of the driver sqlite or postgres");
+    expect(DATA "history: {table: 'h;'}\n", "4:18: 'table' must be a plain name, not 'h;'");
+    expect(DATA "history: {table: h, columns: {who: me}}\n",
+           "4:31: 'who' is no column of the history; there are version_from, version_to, status, started_at, "
+           "finished_at, error, kind, job");
+    expect(DATA "history: {table: h, columns: {status: 'a b'}}\n", "4:39: a column must have a plain name, not 'a b'");
+    expect(DATA "history: {table: h, words: {good: yes}}\n",
+           "4:29: 'good' is no verdict of the history; there are updated, rolled-back, failed");
+    accept(DATA "history: {table: h, columns: {status: state}, words: {updated: success}}\n");
+}
+
 static void wrong_checks(void)
 {
-    expect("trial: [{name: x}]\n", "3:9: check 'x' needs one of command, http, tcp, unix, unit or file");
-    expect("trial: [{command: a}, {}]\n", "3:23: check 'trial 2' needs one of command, http, tcp, unix, unit or file");
+    expect("trial: [{name: x}]\n", "3:9: check 'x' needs one of command, http, tcp, unix, unit, file or sql");
+    expect("trial: [{command: a}, {}]\n",
+           "3:23: check 'trial 2' needs one of command, http, tcp, unix, unit, file or sql");
     expect("busy: [{name: x, command: a, tcp: 'b:1'}]\n",
            "3:8: check 'x' has both 'command' and 'tcp'; give one of them");
     expect("busy: [{name: x, command: a, unix: b}]\n",
            "3:8: check 'x' has both 'command' and 'unix'; give one of them");
     accept("busy: [{name: x, http: 'http://app/health', unix: /run/app.sock}]\n");
     expect("busy: [{name: x, command: ''}]\n", "3:27: 'command' is empty");
-    expect("identity: {}\n", "3:11: check 'identity' needs one of command, http, tcp, unix, unit or file");
+    expect("identity: {}\n", "3:11: check 'identity' needs one of command, http, tcp, unix, unit, file or sql");
     expect("identity: {http: 'ftp://x/'}\n", "3:18: 'http' must be an http or https address, not 'ftp://x/'");
     expect("identity: {http: 'http://a:b@x/'}\n", "3:18: 'http' must be an http or https address, not 'http://a:b@x/'");
     expect("identity: {tcp: 'localhost'}\n", "3:17: 'tcp' must be HOST:PORT, not 'localhost'");
@@ -199,9 +234,10 @@ static void wrong_checks(void)
     expect("trial: [{name: a, command: b, exit: {1: maybe}}]\n",
            "3:41: '1' in 'exit' must be ok, will_migrate, refuse or fail, not 'maybe'");
     expect("trial: [{name: a, command: b}, {name: a, command: c}]\n", "3:39: two checks are named 'a'");
-    expect("probe: {progress: {name: p}}\n", "3:19: check 'p' needs one of command, http, tcp, unix, unit or file");
+    expect("probe: {progress: {name: p}}\n",
+           "3:19: check 'p' needs one of command, http, tcp, unix, unit, file or sql");
     expect("requirements: {environment_checks: [{name: p}]}\n",
-           "3:37: check 'p' needs one of command, http, tcp, unix, unit or file");
+           "3:37: check 'p' needs one of command, http, tcp, unix, unit, file or sql");
 }
 
 static void wrong_services(void)
@@ -319,6 +355,8 @@ int main(int argc, char **argv)
     g_test_add_func("/manifest/a wrong key is refused at its place", wrong_keys);
     g_test_add_func("/manifest/a wrong name, requirement or fence is refused", wrong_head);
     g_test_add_func("/manifest/a check is exactly one kind", wrong_checks);
+    g_test_add_func("/manifest/SQL migrations have a place and a database", wrong_sql);
+    g_test_add_func("/manifest/a history has a table with known columns", wrong_history);
     g_test_add_func("/manifest/a service is a unit or a command", wrong_services);
     g_test_add_func("/manifest/checks and services without a name get one", names_filled_in);
     g_test_add_func("/manifest/data and shared paths do not overlap", wrong_data);
