@@ -156,6 +156,14 @@ static gboolean copied_note(Job *job, GError **error)
     return fs_write_atomic(fd, COPIED, "", 0, 0600, error);
 }
 
+gboolean data_went_back(Job *job)
+{
+    if (!step_is_in(step_find("copy"), job->plan->kind) || !copies(job))
+        return FALSE;
+    fs_fd int fd = wayback_open(job);
+    return fd < 0 || !fs_exists(fd, COPIED);
+}
+
 gboolean copy_act(Job *job, GError **error)
 {
     if (!copies(job))

@@ -8,8 +8,8 @@
 #include "engine/notices.h"
 #include "engine/quiet.h"
 #include "engine/room.h"
-#include "engine/status_file.h"
 #include "engine/sql_step.h"
+#include "engine/status_file.h"
 #include "engine/steps.h"
 
 #include <string.h>
@@ -306,7 +306,11 @@ static Verdict run_after_commit(Job *job, guint first)
         if (run_step_forwards(job, step, &cause) || (step->flags & STEP_NEVER_FAILS))
             continue;
         reject_if_to_blame(job, step, cause);
-        if (strcmp(step->name, "open") == 0)
+        if (strcmp(step->name, "open") == 0 && job->plan->kind == PLAN_UNINSTALL)
+            fault_hint(&cause,
+                       "the app is stopped and out of use, but not all of it is gone; 'liftlock recover %s' goes on",
+                       job->plan->app);
+        else if (strcmp(step->name, "open") == 0)
             fault_hint(&cause,
                        "the change is made and lasts, but users may still be kept out; 'liftlock recover %s' goes on",
                        job->plan->app);
@@ -353,6 +357,19 @@ Verdict transaction_run(Job *job)
     return run_after_commit(job, n_steps);
 }
 
+/* Rule 1: recovery believes what it observes over any mark. A commit whose mark the journal reported as lost may have
+ * reached the disk all the same, and the way back had begun before the host went down. */
+static gboolean is_undone(Job *job)
+{
+    if (data_went_back(job))
+        return TRUE;
+    if (!step_is_in(step_find("activate"), job->plan->kind))
+        return FALSE;
+    g_autoptr(GError) local = NULL;
+    g_autofree char *current = job->layout->current(job->place, &local);
+    return !local && g_strcmp0(current, job->plan->kind == PLAN_UNINSTALL ? NULL : job->plan->to) != 0;
+}
+
 Verdict transaction_recover(Job *job)
 {
     g_autoptr(GError) cause = NULL;
@@ -368,6 +385,8 @@ Verdict transaction_recover(Job *job)
             begun = step;
         committed = committed || ((step->flags & STEP_COMMITS) && strcmp(mark->mark, "done") == 0);
     }
+    if (committed && (begun->flags & STEP_COMMITS) && is_undone(job))
+        committed = FALSE;
     job_log_text(job->log, "recovering", committed ? "forwards" : "back");
     if (!marks)
         return conclude(job, VERDICT_NEEDS_HELP, NULL, cause);

@@ -305,6 +305,7 @@ int worker_main(int argc, char **argv)
 #define POLL_MS 15
 #define END_POLL_MS 1 /* once the log is closed: the process is on its way out */
 #define DEAD_AFTER_MS 3000
+#define RECOVERY_DEAD_AFTER_MS 60000 /* it makes the past quiet before it takes the lock */
 
 typedef struct Follow {
     const Place *place;
@@ -312,7 +313,7 @@ typedef struct Follow {
     const char *id;
     const char *started; /* the job that the process was started for: under that name it holds the lock for its return
                             job as well */
-    gint64 lonely_since;
+    gint64 lonely_since, dead_after_ms;
     gboolean seen;   /* its process, alive */
     gboolean closed; /* its log */
     char *next;      /* a return job */
@@ -332,7 +333,7 @@ static JobRecord *end_of(Follow *follow, GError **error)
         follow->seen = TRUE;
         return follow->next ? journal_job(follow->journal, follow->id, NULL) : NULL;
     }
-    gboolean gone = follow->seen || clock_monotonic_ms() - follow->lonely_since > DEAD_AFTER_MS;
+    gboolean gone = follow->seen || clock_monotonic_ms() - follow->lonely_since > follow->dead_after_ms;
     g_autoptr(JobRecord) record = journal_job(follow->journal, follow->id, NULL);
     if (record && (!record->open || (gone && g_strcmp0(record->verdict, "needs-help") == 0)))
         return g_steal_pointer(&record);
@@ -365,6 +366,8 @@ static JobRecord *follow_job(Follow *follow, WorkerLine on_line, gpointer data, 
     guint64 offset = 0;
     JobRecord *record = NULL;
     GError *local = NULL;
+    g_autoptr(GPtrArray) marks = journal_marks(follow->journal, follow->id, NULL);
+    follow->dead_after_ms = marks && marks->len > 0 ? RECOVERY_DEAD_AFTER_MS : DEAD_AFTER_MS;
     follow->lonely_since = clock_monotonic_ms();
     follow->closed = FALSE;
     while (!record && !local) {
