@@ -8,6 +8,7 @@
 #include "engine/data.h"
 #include "engine/job.h"
 #include "engine/room.h"
+#include "engine/sql_step.h"
 #include "parts/layout/layout.h"
 
 #include <string.h>
@@ -122,7 +123,9 @@ static gboolean data_fit(const Planner *planner, const Manifest *target)
     if (installed->schema.runs_with)
         return version_matches(target->version, installed->schema.runs_with);
     g_autoptr(GPtrArray) between = manifest_migrations_due(installed, target->version, installed->version);
-    return between->len == 0 && installed->schema.version == target->schema.version;
+    const PartContext part = {.place = planner->place, .lock_fd = -1, .databases = planner->config->database};
+    return between->len == 0 && installed->schema.version == target->schema.version &&
+           sql_step_fits(&part, installed, target);
 }
 
 /* What speaks against restoring a backup beneath `target`, and what else to know of it. */

@@ -78,3 +78,11 @@ void sql_step_note(const PartContext *part, const Manifest *manifest, const char
             g_ptr_array_add(notes, remark);
     }
 }
+
+gboolean sql_step_fits(const PartContext *part, const Manifest *installed, const Manifest *older)
+{
+    const DataSet *set = sql_data_set(installed);
+    const SqlAccess access = {.context = part, .set = set};
+    g_autofree char *tree = place_release(part->place, older->version, "");
+    return !set || sql_knows_all(&access, installed->sql.table, older, tree);
+}

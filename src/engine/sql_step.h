@@ -14,5 +14,8 @@ gboolean sql_step_run(Job *job, const char *tree, GError **error);
 /* Notes for the plan of going to `manifest`; names files where the release is on disk already. */
 void sql_step_note(const PartContext *part, const Manifest *manifest, const char *to, GPtrArray *notes);
 
+/* Whether the live data had no migration that an older release on this host does not know. */
+gboolean sql_step_fits(const PartContext *part, const Manifest *installed, const Manifest *older);
+
 /* After the verdict: a row in the table that the manifest of the live release names. Never fails a job. */
 void history_row_write(Job *job, const char *verdict, const GError *cause);

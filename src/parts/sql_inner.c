@@ -245,6 +245,8 @@ static gboolean book_read(Runner *runner, GError **error)
     if (access(runner->path, F_OK) != 0) /* it comes with the first migration */
         return TRUE;
     AUTO_DATABASE database = open_database(runner->path, SQLITE_OPEN_READWRITE, error);
+    if (database) /* looking must not change what it looks at */
+        sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     const char *const name[] = {runner->table, NULL};
     int there =
         database ? run_one(database, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", "", name, error)

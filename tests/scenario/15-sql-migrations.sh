@@ -143,6 +143,11 @@ expect_text "$err" "liftlock: probe: test 'shelves' of bookshelf 1.6.0: answer i
 expect_same "the story" "$(story | tail -n 1)" "1.5.0|1.6.0|rolled-back|0"
 expect_same "lines of update.log" "$(tail -n 1 "$host/opt/bookshelf/logs/update.log" | /usr/bin/python3 -c 'import json, sys; j = json.loads(sys.stdin.read()); print(j["from"], j["to"], j["verdict"])')" "1.5.0 1.6.0 rolled-back"
 
+note "an older release that does not know all migrations does not get these data"
+expect_exit 0 lift rollback bookshelf --to 1.1.0 --dry-run
+grep -q "everything written since" "$out"
+verdict "the loss is said" $?
+
 note "what the operator sees of them"
 expect_exit 0 lift migration status bookshelf --json
 json "edited, gone, applied" "{m['name'][:15]: m['state'] for m in j} == {'20260901_000001': 'edited', '20260902_000002': 'gone', '20261001_000003': 'applied', '20261104_000001': 'applied'}"

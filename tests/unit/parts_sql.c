@@ -289,6 +289,32 @@ static void line_of_a_later_place(void)
     expect_fault(sql_run, FAULT_MIGRATE, "1.sql:1: invalid transaction termination (2D000)");
 }
 
+static void by_a_url_of_ones_own(void)
+{
+    g_autofree char *env = g_build_filename(world.root, "shared", ".env", NULL);
+    file("1.sql", "CREATE TABLE shelf (name text);");
+    const SqlAccess access = {.context = &world.context, .set = &world.set, .url_file = env, .url_key = "DATABASE_URL"};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) files = sql_run(&access, &world.manifest, world.tree, &error);
+    g_assert_no_error(error);
+    expect_one("SELECT count(*) FROM shelf", "0");
+    const SqlAccess wrong = {.context = &world.context, .set = &world.set, .url_file = env, .url_key = "OTHER"};
+    g_assert_null(sql_look(&wrong, &world.manifest, world.tree, &error));
+    g_autofree char *expected = g_strdup_printf("data 'main': %s has no OTHER", env);
+    g_assert_cmpstr(error->message, ==, expected);
+}
+
+static void what_an_older_release_knows(void)
+{
+    const SqlAccess access = access_of();
+    file("1.sql", "CREATE TABLE shelf (name text);");
+    expect(sql_run, "1.sql=applied");
+    g_assert_true(sql_knows_all(&access, "liftlock_migrations", &world.manifest, world.tree));
+    Manifest none = {.version = (char *)"1.0.0"};
+    g_assert_false(sql_knows_all(&access, "liftlock_migrations", &none, world.tree));
+    g_assert_true(sql_knows_all(&access, "other_book", &none, world.tree));
+}
+
 /* --- rows and queries --- */
 
 static Node *field(const char *column, const char *value, gboolean is_key)
@@ -320,6 +346,11 @@ static void rows_are_added_once(void)
 {
     file("1.sql", "CREATE TABLE other (a int);");
     expect(sql_run, "1.sql=applied"); /* there is a database */
+    if (!on_sqlite())                 /* the app's own, with types of its own */
+        g_free(server_run(&world.server,
+                          "psql -X -q -h '%s' -U app -d app -c 'CREATE TABLE update_history (id serial PRIMARY KEY, "
+                          "version_from varchar(50), status varchar(20), started_at timestamp NOT NULL)'",
+                          world.server.top));
     record("it's done", NULL);
     record("again", NULL);
     record("done", "1.0.0");
@@ -384,6 +415,8 @@ static const struct {
     {"a tree that holds no migrations is refused", bad_trees, TRUE, FALSE},
     {"no file feels what another has set", files_do_not_feel_one_another, FALSE, TRUE},
     {"a failure has the line of its place", line_of_a_later_place, FALSE, TRUE},
+    {"a publisher's own database has its URL in a file", by_a_url_of_ones_own, FALSE, TRUE},
+    {"what an older release does not know is found", what_an_older_release_knows, TRUE, TRUE},
     {"a row is added once", rows_are_added_once, TRUE, TRUE},
     {"a query only reads", queries_only_read, TRUE, TRUE},
     {"a new file gets the next number", new_names, TRUE, FALSE},

@@ -155,7 +155,7 @@ static gboolean bundle_read(Bundle *bundle, const char *directory, const char *p
     bundle->fd = memfd_create("migrations", MFD_CLOEXEC);
     if (bundle->fd < 0)
         return fault_errno(error, FAULT_SYSTEM, errno, "cannot hand over migrations");
-    return bundle_fill(bundle, directory, path, error);
+    return !path || bundle_fill(bundle, directory, path, error);
 }
 
 /* --- asking --- */
@@ -247,6 +247,17 @@ GPtrArray *sql_look(const SqlAccess *access, const Manifest *manifest, const cha
 GPtrArray *sql_run(const SqlAccess *access, const Manifest *manifest, const char *directory, GError **error)
 {
     return ask(access, manifest, directory, TRUE, error);
+}
+
+gboolean sql_knows_all(const SqlAccess *access, const char *table, const Manifest *older, const char *directory)
+{
+    Manifest asked = *older;
+    asked.sql.table = (char *)table;
+    g_autoptr(GPtrArray) files = ask(access, &asked, directory, FALSE, NULL);
+    for (guint i = 0; files && i < files->len; i++)
+        if (((const SqlMigration *)files->pdata[i])->state == SQL_GONE)
+            return FALSE;
+    return files != NULL;
 }
 
 /* --- a new one --- */

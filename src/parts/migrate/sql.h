@@ -32,6 +32,10 @@ GPtrArray *sql_look(const SqlAccess *access, const Manifest *manifest, const cha
  * on_line. NULL and FAULT_MIGRATE "FILE:LINE: ..." for the first one that fails: the ones before it stay. */
 GPtrArray *sql_run(const SqlAccess *access, const Manifest *manifest, const char *directory, GError **error);
 
+/* Whether the database has had no migration that the older release in `directory` does not know. FALSE also where that
+ * cannot be found out. */
+gboolean sql_knows_all(const SqlAccess *access, const char *table, const Manifest *older, const char *directory);
+
 /* What a person should know of one: "... was edited after it was applied ..."; NULL: nothing. The caller frees. */
 char *sql_remark(const SqlMigration *migration);
 
