@@ -23,7 +23,8 @@ static const struct {
     {"oids", postgres_oids},         {"copy", postgres_copy},
     {"swap", postgres_swap},         {"drop", postgres_drop},
     {"flush", postgres_flush},       {"dump", postgres_dump},
-    {"restore", postgres_restore},   {"verify", postgres_verify},
+    {"make", postgres_make},         {"fill", postgres_fill},
+    {"finish", postgres_finish},     {"verify", postgres_verify},
     {"tools", postgres_tools},       {"migrate", postgres_migrate},
     {"record", postgres_record},
 };

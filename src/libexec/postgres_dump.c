@@ -167,33 +167,8 @@ static gboolean create_like(PGconn *connection, const char *database, const char
     return postgres_run(connection, PQgetvalue(row, 0, 0), error);
 }
 
-static gboolean fill(const Node *request, PGconn *connection, const char *into, GError **error)
-{
-    /* Who may create databases owns all that it makes; with an account of its own it keeps the owners as they were. */
-    gboolean as_admin = node_get_bool(request, "admin", FALSE);
-    int passfile = -1, file = (int)node_get_int(request, "file_fd", -1);
-    g_autofree char *program = find_program("pg_restore", PQserverVersion(connection) / 10000, error);
-    g_autofree char *to = program ? postgres_conninfo(request, as_admin, into, &passfile, error) : NULL;
-    if (!to || lseek(file, 0, SEEK_SET) < 0)
-        return to ? fault_errno(error, FAULT_SYSTEM, errno, "cannot read the dump") : FALSE;
-    const char *const argv[] = {
-        program, "--exit-on-error", "--no-password", "--dbname", to, as_admin ? NULL : "--no-owner", NULL};
-    gboolean good = run_program(argv, "pg_restore", passfile, file, -1, error);
-    if (passfile >= 0)
-        close(passfile);
-    return good;
-}
-
-static gint64 oid_by_name(PGconn *connection, const char *name, GError **error)
-{
-    g_autoptr(PGresult) row =
-        postgres_rows(connection, error, "SELECT oid FROM pg_catalog.pg_database WHERE datname = $1", name, NULL);
-    return row && PQntuples(row) == 1 ? g_ascii_strtoll(PQgetvalue(row, 0, 0), NULL, 10) : -1;
-}
-
-/* {into, file_fd}: a dump as a database of the name `into`, complete with settings and grants of the app's.
- * {oid, catalogue, tables} */
-Node *postgres_restore(const Node *request, GError **error)
+/* {database, into}: an empty database of the name `into`. An earlier try's is replaced. */
+Node *postgres_make(const Node *request, GError **error)
 {
     const char *into = node_get_text(request, "into", "");
     g_autofree char *database = postgres_database(request, error);
@@ -202,15 +177,55 @@ Node *postgres_restore(const Node *request, GError **error)
         return NULL;
     g_autofree char *quoted = postgres_name(connection, into);
     g_autofree char *drop = g_strdup_printf("DROP DATABASE IF EXISTS %s", quoted);
-    if (!postgres_run(connection, drop, error) || !create_like(connection, database, into, error) ||
-        !fill(request, connection, into, error) || !postgres_dress(connection, database, into, error))
+    return postgres_run(connection, drop, error) && create_like(connection, database, into, error) ? node_new_map()
+                                                                                                   : NULL;
+}
+
+/* A dump holds code of the app's: it runs with the rights of the app's role, which then owns all that it makes. */
+static gboolean pour(const Node *request, int server_version, GError **error)
+{
+    int passfile = -1, file = (int)node_get_int(request, "file_fd", -1);
+    g_autofree char *program = find_program("pg_restore", server_version / 10000, error);
+    g_autofree char *to =
+        program ? postgres_conninfo(request, FALSE, node_get_text(request, "into", ""), &passfile, error) : NULL;
+    if (!to || lseek(file, 0, SEEK_SET) < 0)
+        return to ? fault_errno(error, FAULT_SYSTEM, errno, "cannot read the dump") : FALSE;
+    const char *const argv[] = {program, "--exit-on-error", "--no-password", "--dbname", to, "--no-owner", NULL};
+    gboolean good = run_program(argv, "pg_restore", passfile, file, -1, error);
+    if (passfile >= 0)
+        close(passfile);
+    return good;
+}
+
+/* {into, file_fd}, as the app's role: the dump in the database `into`. {catalogue, tables} */
+Node *postgres_fill(const Node *request, GError **error)
+{
+    g_autoptr(PGconn) connection = postgres_connect_to(request, node_get_text(request, "into", ""), error);
+    if (!connection || !pour(request, PQserverVersion(connection), error) ||
+        !postgres_run(connection, "ANALYZE", error))
         return NULL;
-    g_autoptr(PGconn) restored = postgres_connect_to(request, into, error);
-    if (!restored || !postgres_run(restored, "ANALYZE", error))
+    return contents(connection, error);
+}
+
+/* {database, into}: gives `into` the settings and grants of the app's database, which might have stood in the dump's
+ * way. {oid} */
+Node *postgres_finish(const Node *request, GError **error)
+{
+    const char *into = node_get_text(request, "into", "");
+    g_autofree char *database = postgres_database(request, error);
+    g_autoptr(PGconn) connection = database ? postgres_connect(request, TO_MAINTENANCE, error) : NULL;
+    if (!connection || !postgres_dress(connection, database, into, error))
         return NULL;
-    Node *answer = contents(restored, error);
-    if (answer)
-        node_set_int(answer, "oid", oid_by_name(connection, into, error));
+    g_autoptr(PGresult) row =
+        postgres_rows(connection, error, "SELECT oid FROM pg_catalog.pg_database WHERE datname = $1", into, NULL);
+    if (!row)
+        return NULL;
+    if (PQntuples(row) != 1) {
+        fault_set(error, FAULT_BACKUP, "database '%s' is gone", into);
+        return NULL;
+    }
+    Node *answer = node_new_map();
+    node_set_text(answer, "oid", PQgetvalue(row, 0, 0));
     return answer;
 }
 

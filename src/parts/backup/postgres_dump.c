@@ -106,6 +106,16 @@ static gboolean same(const Node *wanted, const Node *found, GError **error)
            fault_set(error, FAULT_BACKUP, "the dump gives back another schema than was dumped");
 }
 
+static Node *ask_about(const PartContext *context, const DataSet *set, PostgresActor actor, const char *operation,
+                       const char *name, const char *into, int fd, GError **error)
+{
+    Node *request = node_new_map();
+    node_set_text(request, "database", name);
+    node_set_text(request, "into", into);
+    const PostgresWish wish = {.actor = actor, .operation = operation, .request = request, .file_fd = fd};
+    return part_postgres(context, set, &wish, error);
+}
+
 gboolean postgres_fill(const PartContext *context, const DataSet *set, const char *directory, const char *name,
                        const char *into, gint64 *oid, GError **error)
 {
@@ -113,13 +123,13 @@ gboolean postgres_fill(const PartContext *context, const DataSet *set, const cha
     fs_fd int fd = open_dump(set, directory, &contents, error);
     if (fd < 0)
         return FALSE;
-    Node *request = node_new_map();
-    node_set_text(request, "database", name);
-    node_set_text(request, "into", into);
-    const PostgresWish wish = {.actor = POSTGRES_AS_ADMIN, .operation = "restore", .request = request, .file_fd = fd};
-    g_autoptr(Node) answer = part_postgres(context, set, &wish, error);
-    *oid = node_get_int(answer, "oid", 0);
-    return answer && same(contents, answer, error);
+    g_autoptr(Node) made = ask_about(context, set, POSTGRES_AS_ADMIN, "make", name, into, -1, error);
+    g_autoptr(Node) filled = made ? ask_about(context, set, POSTGRES_AS_APP, "fill", name, into, fd, error) : NULL;
+    if (!filled || !same(contents, filled, error))
+        return FALSE;
+    g_autoptr(Node) finished = ask_about(context, set, POSTGRES_AS_ADMIN, "finish", name, into, -1, error);
+    *oid = g_ascii_strtoll(node_get_text(finished, "oid", "0"), NULL, 10);
+    return finished != NULL;
 }
 
 /* --- verifying --- */
