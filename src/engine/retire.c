@@ -157,8 +157,21 @@ static gboolean backups_forget(Job *job, GError **error)
     return backups && remove_below(job->place->state, "backups", error);
 }
 
+/* The databases are the operator's; what jobs left beside them is ours. A server that is gone does not keep the app. */
+static void databases_tidy(Job *job)
+{
+    for (guint i = 0; i < job->sets->len; i++) {
+        const DataSet *set = g_ptr_array_index(job->sets, i);
+        const BackupDriver *driver = set->url_from ? backup_find(set, NULL) : NULL;
+        g_autoptr(GError) local = NULL;
+        if (driver && driver->forget && !driver->forget(&job->part, set, &local))
+            job_say(job, "%s", local->message);
+    }
+}
+
 gboolean retire_app(Job *job, GError **error)
 {
+    databases_tidy(job);
     if (!live_unequip(job, job->manifest, NULL, error) || !job->layout->prepare_revert(&job->part, NULL, error))
         return FALSE;
     static const char *const program[] = {"releases", "system", ".liftlock"};
