@@ -92,12 +92,18 @@ static void env_name(const Stage *stage, const char *database)
     env_write(stage, text);
 }
 
-static void databases_drop(void)
+/* All in one session: each takes as long as what it does. */
+static void database_new(void)
 {
-    g_autofree char *names = server_sql(&server, "postgres", "SELECT datname FROM pg_database WHERE datname ~ '^app'");
-    g_auto(GStrv) all = g_strsplit(names, "\n", -1);
-    for (char **name = all; *name && **name; name++)
-        sql("postgres", "DROP DATABASE \"%s\" WITH (FORCE)", *name);
+    g_free(
+        server_run(&server,
+                   "psql -X -q -v ON_ERROR_STOP=1 -h '%s' -U postgres -d postgres >/dev/null <<'END'\n"
+                   "SELECT format('DROP DATABASE %%I WITH (FORCE)', datname) FROM pg_database WHERE datname ~ '^app' "
+                   "\\gexec\n"
+                   "ALTER ROLE app CREATEDB;\nCREATE DATABASE app OWNER app;\n\\c app app\n"
+                   "CREATE TABLE note(id serial PRIMARY KEY, text text);\n"
+                   "INSERT INTO note(text) SELECT 'note ' || n FROM generate_series(1, 100) n;\nEND\n",
+                   server.top));
 }
 
 static void stage_set(Stage *stage, gconstpointer unused)
@@ -130,12 +136,7 @@ static void stage_set(Stage *stage, gconstpointer unused)
         (DataSet){.name = (char *)"main", .driver = (char *)"postgres", .url_from = (char *)".env#DATABASE_URL"};
     stage->driver = backup_find(&stage->set, NULL);
     g_assert_nonnull(stage->driver);
-    databases_drop();
-    sql("postgres", "ALTER ROLE app CREATEDB");
-    sql("postgres", "CREATE DATABASE app OWNER app");
-    as_app("app",
-           "CREATE TABLE note(id serial PRIMARY KEY, text text); INSERT INTO note(text) SELECT 'note ' || n FROM "
-           "generate_series(1, 100) n");
+    database_new();
     env_name(stage, "app");
 }
 
