@@ -297,6 +297,7 @@ static void by_a_url_of_ones_own(void)
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) files = sql_run(&access, &world.manifest, world.tree, &error);
     g_assert_no_error(error);
+    g_assert_nonnull(files);
     expect_one("SELECT count(*) FROM shelf", "0");
     const SqlAccess wrong = {.context = &world.context, .set = &world.set, .url_file = env, .url_key = "OTHER"};
     g_assert_null(sql_look(&wrong, &world.manifest, world.tree, &error));
