@@ -94,6 +94,7 @@ static gboolean add_script(Job *job, const Service *service, Node *list, GError 
     node_set_text(node, "name", service->name);
     node_set_text(node, "start", script.start);
     node_set(node, "environment", texts_node(script.environment));
+    node_set(node, "files", texts_node(script.files));
     node_set(node, "directories", texts_node(script.directories));
     node_append(list, node);
     return TRUE;

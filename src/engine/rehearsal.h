@@ -10,7 +10,7 @@
 /* What speaks against a rehearsal of these data, as objections. */
 void rehearsal_object(const GPtrArray *sets, GPtrArray *objections);
 
-/* In the scratch: [{name, start, environment: [...], directories: [...]}] for each service that is a unit. */
+/* In the scratch: [{name, start, environment, files, directories: [...]}] for each service that is a unit. */
 #define REHEARSAL_SCRIPTS "scripts.json"
 
 /* How long the newest rehearsal of a release took between its data at rest and its proof; -1: none is known. */

@@ -28,6 +28,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(PGresult, PQclear)
 /* The database that is meant: {database}, else the one of the app's URL. NULL on a fault; the caller frees. */
 char *postgres_database(const Node *request, GError **error);
 
+/* The file with the app's URL, and the URL in it (NULL: none). Both are secrets; the caller frees. */
+char *postgres_url_file(const Node *request);
+char *postgres_url(const Node *request);
+
 /* For pg_dump and pg_restore: a connection string without a password; *passfile gets a descriptor of a file with it
  * (-1: none is needed). As who may create databases if `as_admin`. The caller frees and closes. */
 char *postgres_conninfo(const Node *request, gboolean as_admin, const char *database, int *passfile, GError **error);
@@ -57,6 +61,7 @@ char *postgres_catalogue(PGconn *connection, GError **error);
 
 Node *postgres_rights(const Node *request, GError **error);
 Node *postgres_look(const Node *request, GError **error);
+Node *postgres_retarget(const Node *request, GError **error);
 Node *postgres_query(const Node *request, GError **error);
 Node *postgres_fingerprint(const Node *request, GError **error);
 Node *postgres_sessions(const Node *request, GError **error);

@@ -359,3 +359,17 @@ char *postgres_conninfo(const Node *request, gboolean as_admin, const char *data
         append_option(text, keyword, value);
     return g_strdup(text->str);
 }
+
+/* --- for a rehearsal --- */
+
+char *postgres_url_file(const Node *request)
+{
+    return read_file((int)node_get_int(request, "url_fd", -1));
+}
+
+char *postgres_url(const Node *request)
+{
+    g_autofree char *text = postgres_url_file(request);
+    const char *key = node_get_text(request, "url_key", NULL);
+    return key ? dotenv_value(text, key) : g_strndup(text, strcspn(text, "\r\n"));
+}

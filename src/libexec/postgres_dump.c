@@ -202,7 +202,7 @@ Node *postgres_fill(const Node *request, GError **error)
 {
     g_autoptr(PGconn) connection = postgres_connect_to(request, node_get_text(request, "into", ""), error);
     if (!connection || !pour(request, PQserverVersion(connection), error) ||
-        !postgres_run(connection, "ANALYZE", error))
+        !postgres_run(connection, "SET client_min_messages TO error; ANALYZE", error))
         return NULL;
     return contents(connection, error);
 }

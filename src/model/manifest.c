@@ -16,8 +16,8 @@ const char *const manifest_names[] = {"liftlock.yaml", "liftlock.json", "update-
 const char *const layout_names[] = {"releases", "files", "binaries", "container", NULL};
 const char *const data_class_names[] = {"state", "append", "cache", "config", NULL};
 
-const char *const history_columns[] = {"version_from", "version_to",  "status", "started_at",
-                                       "finished_at",  "error",       "kind",   "job", NULL};
+const char *const history_columns[] = {"version_from", "version_to", "status", "started_at", "finished_at",
+                                       "error",        "kind",       "job",    NULL};
 
 static const char *const start_names[] = {"before_commit", "after_commit", NULL};
 static const char *const fence_names[] = {"stop", "file", "none", NULL};

@@ -28,6 +28,11 @@ typedef struct PartContext {
     gboolean no_new_facts;      /* on the way back: facts may be read, but a failed write must not stop anything */
 } PartContext;
 
+/* In a scene: facts with the address of the live data and of those that stand in for them, where the address is a text
+ * that other places may hold too (an environment). */
+#define PART_SCENE_OLD "scene.old"
+#define PART_SCENE_NEW "scene.new"
+
 /* Runs a publisher's shell line as the app's user, in `directory`, and turns everything but exit status 0 into a fault
  * of `code`: "NAME: exit status 3", with the last line of its output as hint. Its output goes to on_line. */
 gboolean part_run_line(const PartContext *context, const char *name, const char *line, const char *directory,

@@ -322,8 +322,8 @@ static void the_table_says_what_each_kind_of_plan_does(Fixture *f, gconstpointer
     static const char *const expected[PLAN_N_KINDS] = {
         [PLAN_INSTALL] =
             "fetch stage seal trial dump ready fence stop copy migrate activate start probe commit open observe settle",
-        [PLAN_UPDATE] = "fetch stage seal trial dump rehearse ready fence stop copy migrate activate start probe "
-                        "commit open observe settle",
+        [PLAN_UPDATE] = ("fetch stage seal trial dump rehearse ready fence stop copy migrate activate start probe "
+                         "commit open observe settle"),
         [PLAN_ROLLBACK] = "dump ready fence stop copy migrate activate start probe commit open observe settle",
         [PLAN_RETURN] = "ready fence stop copy migrate activate start probe commit open observe settle",
         [PLAN_RESTORE] = "dump ready fence stop copy migrate start probe commit open settle",

@@ -130,7 +130,8 @@ static gboolean notes_set(Facts *facts, const char *key, const char *value, GErr
 static void test_no_environment(World *world, gconstpointer data)
 {
     Service service = {.name = TEXT("web"),
-                       .start = TEXT("trap '' TERM; env -i setsid sleep 100 & exec env -i sleep 100")};
+                       .start = TEXT("trap '' TERM; env -i setsid sleep 100 & exec env -i sleep 100"),
+                       .stop_timeout_ms = 300};
     const ServiceDriver *driver = service_find(&service);
     g_autoptr(GError) error = NULL;
     g_assert_true(driver->start(&world->context, &service, &error));

@@ -56,6 +56,7 @@ typedef struct BackupDriver {
      * nobody can stand in for these data. What it made outside of the scene's own files, `scratch_drop` (may be NULL)
      * removes again, called outside of it; idempotent. */
     gboolean (*scratch)(const PartContext *context, const DataSet *set, const char *directory, GError **error);
+    gboolean scratch_last; /* it changes a file that another set may hold: its turn is after theirs */
     gboolean (*scratch_drop)(const PartContext *context, const DataSet *set, GError **error);
     /* Makes what was written durable (checkpoint, sync). */
     gboolean (*sync)(const PartContext *context, const DataSet *set, GError **error);

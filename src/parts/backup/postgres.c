@@ -3,6 +3,7 @@
  * The backup driver for PostgreSQL databases. The copy is a database beside the live one, made from it as a template;
  * going back is two renames in one transaction. Beside NAME there may be, each with a job's id behind it:
  *   NAME__copy_     what goes back            NAME__failed_    what it replaced
+ *   NAME__rehearse_ a dump that a rehearsal plays with
  *   NAME__restore_  a dump on its way in      NAME__replaced_  what that took the place of
  * The fact "copy.SET" holds the object ids of the database and of its copy (0: on its way), and the database's name.
  */
@@ -300,6 +301,16 @@ static gboolean named_forget(const PartContext *context, const DataSet *set, GEr
     return forget(context, set, error) || backup_name_fault(set, error);
 }
 
+static gboolean named_scratch(const PartContext *context, const DataSet *set, const char *directory, GError **error)
+{
+    return postgres_scratch(context, set, directory, error) || backup_name_fault(set, error);
+}
+
+static gboolean named_scratch_drop(const PartContext *context, const DataSet *set, GError **error)
+{
+    return postgres_scratch_drop(context, set, error) || backup_name_fault(set, error);
+}
+
 const BackupDriver backup_postgres = {
     .name = "postgres",
     .summary = "a PostgreSQL database; copied inside the server, and put back by renames",
@@ -317,6 +328,9 @@ const BackupDriver backup_postgres = {
     .put_back = named_put_back,
     .kept = postgres_kept,
     .restore = named_restore,
+    .scratch = named_scratch,
+    .scratch_last = TRUE,
+    .scratch_drop = named_scratch_drop,
     .sync = named_sync,
     .forget = named_forget,
 };

@@ -30,6 +30,8 @@ char *postgres_claim(const PartContext *context, const DataSet *set);
 
 gboolean postgres_dump(const PartContext *context, const DataSet *set, const char *directory, GError **error);
 gboolean postgres_verify(const PartContext *context, const DataSet *set, const char *directory, GError **error);
+gboolean postgres_scratch(const PartContext *context, const DataSet *set, const char *directory, GError **error);
+gboolean postgres_scratch_drop(const PartContext *context, const DataSet *set, GError **error);
 /* A dump as the database `into`, compared with what was dumped. *oid gets its object id. */
 gboolean postgres_fill(const PartContext *context, const DataSet *set, const char *directory, const char *name,
                        const char *into, gint64 *oid, GError **error);

@@ -8,6 +8,7 @@ void service_script_clear(ServiceScript *script)
 {
     g_free(script->start);
     g_clear_pointer(&script->environment, g_ptr_array_unref);
+    g_clear_pointer(&script->files, g_ptr_array_unref);
     g_clear_pointer(&script->directories, g_ptr_array_unref);
     *script = (ServiceScript){0};
 }

@@ -10,6 +10,7 @@
 typedef struct ServiceScript {
     char *start;            /* a shell line; NULL: not a service unit, nothing to start */
     GPtrArray *environment; /* char *: "NAME=value"; may hold secrets */
+    GPtrArray *files;       /* char *: environment files, in their order; "-" before one that may be missing */
     GPtrArray *directories; /* char *: existing directories below /run that must be its own */
 } ServiceScript;
 void service_script_clear(ServiceScript *script);

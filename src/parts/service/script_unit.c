@@ -8,7 +8,6 @@
 #include "parts/service/drivers.h"
 #include "parts/service/systemd_bus.h"
 
-#define FILE_LIMIT_BYTES 65536
 #define ACTIVATE "/usr/bin/systemd-socket-activate"
 
 static gboolean refuse(const Service *service, GError **error, const char *why)
@@ -39,30 +38,16 @@ static void add_plain(GVariant *unit, GPtrArray *environment)
         g_ptr_array_add(environment, g_strdup(*entry));
 }
 
-static gboolean add_file(const Service *service, const char *path, gboolean may_be_missing, GPtrArray *environment,
-                         GError **error)
+/* They are read where they are played: a rehearsal may show other ones there. */
+static void add_files(GVariant *unit, GPtrArray *files)
 {
-    g_autofree char *text = NULL;
-    gsize size;
-    if (!g_file_get_contents(path, &text, &size, NULL))
-        return may_be_missing || refuse(service, error, "its EnvironmentFile cannot be read");
-    if (size > FILE_LIMIT_BYTES)
-        return refuse(service, error, "its EnvironmentFile is larger than 64 KiB");
-    service_script_environment(text, environment);
-    return TRUE;
-}
-
-static gboolean add_files(const Service *service, GVariant *unit, GPtrArray *environment, GError **error)
-{
-    g_autoptr(GVariant) files = g_variant_lookup_value(unit, "EnvironmentFiles", G_VARIANT_TYPE("a(sb)"));
-    for (gsize i = 0; files && i < g_variant_n_children(files); i++) {
+    g_autoptr(GVariant) all = g_variant_lookup_value(unit, "EnvironmentFiles", G_VARIANT_TYPE("a(sb)"));
+    for (gsize i = 0; all && i < g_variant_n_children(all); i++) {
         const char *path;
         gboolean may_be_missing;
-        g_variant_get_child(files, i, "(&sb)", &path, &may_be_missing);
-        if (!add_file(service, path, may_be_missing, environment, error))
-            return FALSE;
+        g_variant_get_child(all, i, "(&sb)", &path, &may_be_missing);
+        g_ptr_array_add(files, g_strconcat(may_be_missing ? "-" : "", path, NULL));
     }
-    return TRUE;
 }
 
 /* --- commands --- */
@@ -161,16 +146,7 @@ static gboolean append_sockets(const Service *service, Manager *manager, const U
 }
 
 /* It hands on nothing that it is not told to. */
-static void append_names(const GPtrArray *environment, GString *prefix)
-{
-    for (guint i = 0; i < environment->len; i++) {
-        const char *entry = g_ptr_array_index(environment, i);
-        g_autofree char *name = g_strndup(entry, strcspn(entry, "="));
-        g_autofree char *quoted = g_shell_quote(name);
-        g_string_append_printf(prefix, " -E %s", quoted);
-    }
-    g_string_append(prefix, " -E LIFTLOCK_APP -E LIFTLOCK_APP_ROOT -E LIFTLOCK_SHARED -E LIFTLOCK_UNIT ");
-}
+#define ALL_NAMES " $(env | sed -n 's/^\\([A-Za-z_][A-Za-z_0-9]*\\)=.*/-E \\1/p') "
 
 static gboolean write_line(const Service *service, Manager *manager, const UnitFacts *facts, GVariant *unit,
                            ServiceScript *script, GError **error)
@@ -181,7 +157,7 @@ static gboolean write_line(const Service *service, Manager *manager, const UnitF
         return FALSE;
     if (prefix->len > 0) {
         g_string_prepend(prefix, "exec " ACTIVATE);
-        append_names(script->environment, prefix);
+        g_string_append(prefix, ALL_NAMES);
     }
     append_directory(unit, line);
     if (append_commands(unit, "ExecStartPreEx", "", line) < 0)
@@ -195,6 +171,7 @@ static gboolean write_line(const Service *service, Manager *manager, const UnitF
 gboolean service_script_read(const PartContext *context, const Service *service, ServiceScript *script, GError **error)
 {
     *script = (ServiceScript){.environment = g_ptr_array_new_with_free_func(g_free),
+                              .files = g_ptr_array_new_with_free_func(g_free),
                               .directories = g_ptr_array_new_with_free_func(g_free)};
     g_autofree char *name = service_unit_name(service->unit);
     g_autoptr(Manager) manager = manager_connect(context->place, error);
@@ -210,6 +187,6 @@ gboolean service_script_read(const PartContext *context, const Service *service,
         return refuse(service, error, "its unit runs as another user than the app's");
     add_plain(unit, script->environment);
     add_runtime(unit, script->directories);
-    return add_files(service, unit, script->environment, error) &&
-           write_line(service, manager, &facts, unit, script, error);
+    add_files(unit, script->files);
+    return write_line(service, manager, &facts, unit, script, error);
 }
