@@ -78,7 +78,7 @@ edited 's|- {name: web.*|- {name: web, unit: "../../x.service"}|' "liftlock.yaml
 edited 's|- {name: web.*|- {name: "we/b", start: x}|' "liftlock.yaml:14:12: 'name' must be at most 64 letters, digits or '_.@-', not 'we/b'"
 edited 's|- {name: web.*|- {name: web, start: x}\n  - {name: web, start: y}|' "liftlock.yaml:15:12: two services are named 'web'"
 edited 's|^identity: .*|identity: {http: "file:///etc/passwd"}|' "liftlock.yaml:17:18: 'http' must be an http or https address, not 'file:///etc/passwd'"
-edited 's|^identity: .*|identity: {}|' "liftlock.yaml:17:11: check 'identity' needs one of command, http, tcp, unix, unit or file"
+edited 's|^identity: .*|identity: {}|' "liftlock.yaml:17:11: check 'identity' needs one of command, http, tcp, unix, unit, file or sql"
 edited 's|^identity: .*|identity: {http: "http://h/", tcp: "h:1"}|' "liftlock.yaml:17:11: check 'identity' has both 'http' and 'tcp'; give one of them"
 added 'migrations: {"two": [x]}' "22:14: a migration must be named after a version such as 2.1.0, not 'two'"
 another

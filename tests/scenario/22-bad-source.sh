@@ -163,7 +163,10 @@ indexed "last['unpacked_size'] = 2**63 - 1" "bookshelf @V: the release has 92233
 indexed "last['size'] = 1" "fetch ${url}bookshelf-@V.tar.gz: more than 1 bytes"
 indexed "index['channels']['stable'] = '8.8.8'" "releases.json:5:13: 'stable' names release '8.8.8', which is not listed"
 indexed "index = []" "releases.json:1:1: must be a map, not a list"
-indexed "last['withdrawn'] = True; last['withdrawn_reason'] = 'eats books'" "bookshelf: @V was withdrawn: eats books" 3
+another
+change_index "last['withdrawn'] = True; last['withdrawn_reason'] = 'eats books'"
+expect_exit 0 lift update $app
+expect_text "$out" "  passed over: $bad was withdrawn: eats books"
 refused 3 "bookshelf: $bad was withdrawn: eats books" lift update $app --to "$bad"
 release 1.0.0
 offer 1.0.0
