@@ -10,6 +10,7 @@ import signal
 import socket
 import stat
 import subprocess
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -52,6 +53,8 @@ def numbers(path):
 
 
 class Host:
+    ledger = "app"
+
     def __init__(self, work, build, root_runs):
         self.work, self.build = work, build
         self.root, self.before, self.source = (os.path.join(work, name) for name in ("host", "before", "source"))
@@ -77,13 +80,14 @@ class Host:
             shutil.copy(os.path.join(self.build, name), self.bin)
         for version in (OLD, NEW):
             tree = os.path.join(self.work, "tree-" + version)
-            subprocess.run([os.path.join(HERE, "app", "make-release"), version, tree, str(self.port)], check=True)
+            subprocess.run([os.path.join(HERE, self.ledger, "make-release"), version, tree, str(self.port)], check=True)
             subprocess.run(["tar", "-C", tree, "-czf", os.path.join(self.source, "ledger-%s.tar.gz" % version), "."], check=True)
         os.makedirs(os.path.join(self.root, "etc", "liftlock"))
         with open(os.path.join(self.root, "etc", "liftlock", "liftlock.toml"), "w") as file:
             file.write("allow_trust_none = true\n")
         if self.user:
             subprocess.run(["chown", "-R", self.user + ":", self.root, self.source], check=True)
+        self.furnish()
         self.offer(OLD)
         self.must("install", self.source, "--trust", "none", "--name", "ledger", "--user",
                   self.user or pwd.getpwuid(os.geteuid()).pw_name)
@@ -94,6 +98,9 @@ class Host:
         self.clear()
         subprocess.run(["cp", "-a", self.root, self.before], check=True)
         self.learn_new()
+
+    def furnish(self):
+        """What the app finds on the host before it is installed."""
 
     def learn_new(self):
         """The tree of the new release, as an update leaves it that nobody disturbs."""
@@ -346,6 +353,73 @@ class Host:
                 raise Wrong("history says %s of job %s" % (job["verdict"], job["id"]))
         if told != version:
             raise Wrong("history says that %s is live, seen is %s" % (told, version))
+
+
+class PostgresHost(Host):
+    """The ledger on PostgreSQL: a server of our own, which no strike reaches, that is set back by a template."""
+    ledger = "app-postgres"
+
+    def __init__(self, work, build, kind):
+        super().__init__(work, build, False)
+        # Not below `work`: what lies there is cleared away at every point.
+        self.cluster = tempfile.mkdtemp(prefix="liftlock-fault-server.")
+        os.chmod(self.cluster, 0o755)
+        self.programs = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1:]
+        if not self.programs:
+            raise Wrong("postgresql is missing: ./dev setup")
+        self.template = False
+
+    def as_server(self, *command):
+        command = self.as_user([os.path.join(self.programs[0], command[0]), *command[1:]])
+        subprocess.run(command, check=True, cwd=self.cluster, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       stdin=subprocess.DEVNULL, env={"PATH": "/usr/bin:/bin", "HOME": self.cluster, "LC_ALL": "C.UTF-8"})
+
+    def sql(self, *statements):
+        command = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", self.cluster, "-U", "postgres", "-d", "postgres"]
+        for statement in statements:
+            command += ["-c", statement]
+        return subprocess.run(self.as_user(command), check=True, capture_output=True, cwd="/", timeout=60).stdout.decode()
+
+    def furnish(self):
+        if self.user:
+            subprocess.run(["chown", self.user + ":", self.cluster], check=True)
+        data = os.path.join(self.cluster, "data")
+        self.as_server("initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync")
+        self.as_server("pg_ctl", "-D", data, "-w", "-l", os.path.join(self.cluster, "log"), "-o",
+                       "-c listen_addresses= -c fsync=off -c autovacuum=off -k " + self.cluster, "start")
+        self.sql("CREATE ROLE ledger LOGIN CREATEDB", "CREATE DATABASE ledger OWNER ledger")
+        shared = os.path.join(self.app, "shared")
+        os.makedirs(shared)
+        with open(os.path.join(shared, ".env"), "w") as env:
+            env.write("DATABASE_URL=postgresql://ledger@/ledger?host=%s\n" % self.cluster)
+        if self.user:
+            subprocess.run(["chown", "-R", self.user + ":", self.root], check=True)
+
+    def databases(self):
+        return set(self.sql("SELECT datname FROM pg_database WHERE datname LIKE 'ledger%'").split()) - {"ledger_before"}
+
+    def learn_new(self):
+        self.sql("CREATE DATABASE ledger_before TEMPLATE ledger OWNER ledger")
+        super().learn_new()
+
+    def lay(self):
+        super().lay()
+        self.sql(*('DROP DATABASE "%s" WITH (FORCE)' % name for name in self.databases()),
+                 "CREATE DATABASE ledger TEMPLATE ledger_before OWNER ledger")
+
+    def look_at_words(self, version):
+        super().look_at_words(version)
+        left = self.databases() - {"ledger"}
+        if version == NEW and left:
+            raise Wrong("databases are left: %s" % sorted(left))
+
+    def remove(self):
+        super().remove()
+        try:
+            self.as_server("pg_ctl", "-D", os.path.join(self.cluster, "data"), "-m", "immediate", "-w", "stop")
+        except subprocess.SubprocessError:
+            pass  # it was never started
+        shutil.rmtree(self.cluster, ignore_errors=True)
 
 
 class DiskHost(Host):

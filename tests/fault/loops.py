@@ -188,6 +188,11 @@ LOOPS = {
     "full-from": ("user", "full-from", full_from, ("space",)),
     "root-kill-one": ("root", "kill-one", kill_one, None),
     "root-kill-all": ("root", "kill-all", kill_all, None),
+    "postgres-kill-one": ("postgres", "kill-one", kill_one, None),
+    "postgres-kill-all": ("postgres", "kill-all", kill_all, None),
+    "postgres-kill-twice": ("postgres", "kill-twice", kill_twice, None),
+    "postgres-enospc": ("postgres", "enospc", error_at("ENOSPC"), ("space",)),
+    "postgres-full-from": ("postgres", "full-from", full_from, ("space",)),
     "power-ext4": ("ext4", "power", power_cut, None),
     "power-xfs": ("xfs", "power", power_cut, None),
 }

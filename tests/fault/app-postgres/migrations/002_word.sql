@@ -1,0 +1,1 @@
+ALTER TABLE entry ADD COLUMN word text NOT NULL DEFAULT '';
