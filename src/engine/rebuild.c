@@ -200,6 +200,37 @@ static GPtrArray *names_in(const char *directory)
     return names;
 }
 
+/* The job before it, as it says itself. The caller frees. */
+static char *job_before(const char *jobs, const char *id)
+{
+    g_autofree char *directory = g_build_filename(jobs, id, NULL);
+    guint64 offset = 0;
+    g_autoptr(GPtrArray) lines = job_log_read(directory, &offset, NULL);
+    return lines && lines->len > 0 ? g_strdup(node_get_text(g_ptr_array_index(lines, 0), "after", NULL)) : NULL;
+}
+
+static guint index_of(const GPtrArray *ids, const char *id)
+{
+    for (guint i = 0; i < ids->len; i++)
+        if (strcmp(g_ptr_array_index(ids, i), id) == 0)
+            return i;
+    return 0;
+}
+
+/* Ids tell the second; of two jobs of one second, such as an update and its return, the later names the earlier. */
+static void order_within_seconds(GPtrArray *ids, const char *jobs)
+{
+    for (guint i = 0, moves = 0; i < ids->len && moves < ids->len; i++) {
+        g_autofree char *before = job_before(jobs, g_ptr_array_index(ids, i));
+        guint at = before ? index_of(ids, before) : 0;
+        if (at <= i)
+            continue;
+        g_ptr_array_insert(ids, (int)at, g_ptr_array_steal_index(ids, i));
+        i--;
+        moves++;
+    }
+}
+
 static gboolean read_all_jobs(Journal *journal, const HostPlace *host, GError **error)
 {
     g_autoptr(GPtrArray) apps = names_in(host->var);
@@ -207,6 +238,7 @@ static gboolean read_all_jobs(Journal *journal, const HostPlace *host, GError **
         const char *app = g_ptr_array_index(apps, i);
         g_autofree char *jobs = g_build_filename(host->var, app, "jobs", NULL);
         g_autoptr(GPtrArray) ids = names_in(jobs);
+        order_within_seconds(ids, jobs);
         for (guint j = 0; j < ids->len; j++)
             if (!read_job(journal, app, jobs, g_ptr_array_index(ids, j), error))
                 return FALSE;

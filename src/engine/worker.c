@@ -83,6 +83,9 @@ static gboolean log_begin(const char *directory, Journal *journal, const JobOrde
     node_set(fields, "plan", plan_to_node(order->plan));
     node_set_text(fields, "requested_by", order->requested_by);
     node_set_text(fields, "liftlock", LIFTLOCK_VERSION);
+    g_autoptr(GPtrArray) before = journal_jobs(journal, order->plan->app, 1, NULL);
+    if (before && before->len > 0)
+        node_set_text(fields, "after", ((const JobRecord *)g_ptr_array_index(before, 0))->id);
     g_autoptr(AppRecord) app = journal_app(journal, order->plan->app, NULL);
     node_set_int(fields, "index_seen", app ? app->index_seen : 0);
     job_log_write(log, "plan", fields, FALSE);

@@ -247,6 +247,46 @@ static void a_damaged_file_is_named_and_made_anew_from_the_logs(Fixture *f, gcon
     g_assert_cmpint(app->index_seen, ==, 7);
 }
 
+static void write_ended_job(Fixture *f, const char *id, const char *to, const char *after)
+{
+    g_autofree char *directory = g_build_filename(f->host->var, "wiki", "jobs", id, NULL);
+    g_assert_cmpint(g_mkdir_with_parents(directory, 0755), ==, 0);
+    g_autoptr(JobLog) log = job_log_open(directory, NULL);
+    g_autoptr(Plan) plan = update_plan();
+    g_free(plan->to);
+    plan->to = g_strdup(to);
+    Node *fields = node_new_map();
+    node_set(fields, "plan", plan_to_node(plan));
+    if (after)
+        node_set_text(fields, "after", after);
+    job_log_write(log, "plan", fields, TRUE);
+    fields = node_new_map();
+    node_set_text(fields, "verdict", "updated");
+    job_log_write(log, "verdict", fields, TRUE);
+    job_log_write(log, "closed", NULL, TRUE);
+}
+
+static void jobs_of_one_second_keep_their_order(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    write_ended_job(f, "20260101-000000-eeee", "2.0.0", NULL);
+    write_ended_job(f, "20260101-000000-bbbb", "2.1.0", "20260101-000000-eeee");
+    write_ended_job(f, "20260101-000000-aaaa", "2.2.0", "20260101-000000-bbbb");
+    write_ended_job(f, "20260101-000000-cccc", "2.3.0", "20260101-000000-aaaa");
+    g_clear_pointer(&f->journal, journal_close);
+    g_autofree char *kept = NULL;
+    g_assert_true(journal_rebuild(f->host, &kept, &error));
+    g_assert_no_error(error);
+    f->journal = journal_open(f->host, FALSE, &error);
+    g_autoptr(GPtrArray) jobs = journal_jobs(f->journal, "wiki", 10, NULL);
+    static const char *const newest_first[] = {"cccc", "aaaa", "bbbb", "eeee"};
+    g_assert_cmpint((int)jobs->len, ==, G_N_ELEMENTS(newest_first));
+    for (guint i = 0; i < jobs->len; i++)
+        g_assert_true(g_str_has_suffix(((const JobRecord *)g_ptr_array_index(jobs, i))->id, newest_first[i]));
+    g_autoptr(AppRecord) app = journal_app(f->journal, "wiki", NULL);
+    g_assert_cmpstr(app->version, ==, "2.3.0");
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -267,6 +307,7 @@ int main(int argc, char **argv)
         {"/journal/a thing belongs to one app", a_thing_belongs_to_one_app},
         {"/journal/a damaged file is named and made anew from the logs",
          a_damaged_file_is_named_and_made_anew_from_the_logs},
+        {"/journal/jobs of one second keep their order", jobs_of_one_second_keep_their_order},
     };
     g_test_init(&argc, &argv, NULL);
     for (guint i = 0; i < G_N_ELEMENTS(tests); i++)
