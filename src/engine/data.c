@@ -45,12 +45,12 @@ void data_object_to_claimed(const PartContext *context, Journal *journal, const 
     }
 }
 
-gboolean data_end_sessions(Job *job, GError **error)
+gboolean data_end_sessions(Job *job, gboolean own, GError **error)
 {
     for (guint i = 0; i < job->sets->len; i++) {
         const DataSet *set = g_ptr_array_index(job->sets, i);
         const BackupDriver *driver = backup_find(set, error);
-        if (!driver || (driver->end_sessions && !driver->end_sessions(&job->part, set, error)))
+        if (!driver || (driver->end_sessions && !driver->end_sessions(&job->part, set, own, error)))
             return FALSE;
     }
     return TRUE;

@@ -14,5 +14,6 @@ void data_claims(const PartContext *context, const GPtrArray *sets, GPtrArray *k
 void data_object_to_claimed(const PartContext *context, Journal *journal, const char *app, const GPtrArray *sets,
                             GPtrArray *objections);
 
-/* Ends what uses the data beside the app's services, such as a statement that outlived its client. */
-gboolean data_end_sessions(Job *job, GError **error);
+/* Ends what uses the data beside the app's services, such as a statement that outlived its client. `own`: only what was
+ * begun for this job. */
+gboolean data_end_sessions(Job *job, gboolean own, GError **error);

@@ -156,12 +156,15 @@ static gboolean copied_note(Job *job, GError **error)
     return fs_write_atomic(fd, COPIED, "", 0, 0600, error);
 }
 
+gboolean data_is_copied(Job *job)
+{
+    fs_fd int fd = wayback_open(job);
+    return fd >= 0 && fs_exists(fd, COPIED);
+}
+
 gboolean data_went_back(Job *job)
 {
-    if (!step_is_in(step_find("copy"), job->plan->kind) || !copies(job))
-        return FALSE;
-    fs_fd int fd = wayback_open(job);
-    return fd < 0 || !fs_exists(fd, COPIED);
+    return step_is_in(step_find("copy"), job->plan->kind) && copies(job) && !data_is_copied(job);
 }
 
 gboolean copy_act(Job *job, GError **error)

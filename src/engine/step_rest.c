@@ -209,7 +209,7 @@ static gboolean run_hooks(Job *job, const char *name, const GPtrArray *lines, co
 /* Rule 2 of rest: what is said to be stopped is looked at. Whoever has the data open could still write. */
 static gboolean sessions_gone(Job *job, GError **error)
 {
-    if (!data_end_sessions(job, error))
+    if (!data_end_sessions(job, FALSE, error))
         return FALSE;
     for (guint i = 0; i < job->sets->len; i++) {
         const DataSet *set = g_ptr_array_index(job->sets, i);

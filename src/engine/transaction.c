@@ -161,11 +161,11 @@ static gboolean is_at_rest(const Step *step)
 }
 
 /* A database server goes on with a statement whose client we have just ended. Who cannot be asked now is asked again
- * when the data go back. */
+ * when the data go back. Once they are back the app may be running on them: its sessions are not ours to end. */
 static void end_sessions(Job *job)
 {
     g_autoptr(GError) local = NULL;
-    if (!data_end_sessions(job, &local))
+    if (!data_end_sessions(job, !data_is_copied(job), &local))
         job_say(job, "%s", local->message);
 }
 

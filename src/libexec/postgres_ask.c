@@ -132,11 +132,12 @@ Node *postgres_end(const Node *request, GError **error)
     gint64 deadline = clock_monotonic_ms() + node_get_int(request, "timeout_ms", 10000);
     g_autofree char *database = postgres_database(request, error);
     g_autoptr(PGconn) connection = database ? postgres_connect(request, TO_MAINTENANCE, error) : NULL;
-    int left = connection ? postgres_end_sessions(connection, database, error) : -1;
+    const char *whose = node_get_bool(request, "own", FALSE) ? "" : database; /* no database is called so */
+    int left = connection ? postgres_end_sessions(connection, whose, error) : -1;
     int ended = left;
     while (left > 0 && clock_monotonic_ms() < deadline) {
         clock_sleep_ms(POLL_MS);
-        left = postgres_end_sessions(connection, database, error);
+        left = postgres_end_sessions(connection, whose, error);
     }
     if (left < 0)
         return NULL;

@@ -335,7 +335,7 @@ static void killed_copying(Stage *stage, gconstpointer unused)
 {
     for (int i = 0; i < 10; i++) {
         killed(stage, act_copy, (guint)g_test_rand_int_range(1000, 150000));
-        MUST(stage, end_sessions);
+        MUST(stage, end_sessions, FALSE);
         g_autofree char *left = stage->driver->sessions(&stage->context, &stage->set);
         g_assert_null(left);
         assert_old();
@@ -360,7 +360,7 @@ static void sessions_end(Stage *stage, gconstpointer unused)
     g_autofree char *open = stage->driver->sessions(&stage->context, &stage->set);
     g_assert_nonnull(open);
     g_assert_true(g_str_has_suffix(open, " (app, worker)"));
-    MUST(stage, end_sessions);
+    MUST(stage, end_sessions, FALSE);
     g_assert_nonnull(strstr(stage->lines->str, "ended 1 session that held database 'app' open\n"));
     g_autofree char *left = stage->driver->sessions(&stage->context, &stage->set);
     g_assert_null(left);
@@ -723,7 +723,7 @@ static void admin_for_another(Stage *stage, gconstpointer unused)
                  "data 'main': the app's role 'app' does not own the database 'postgres'\nALTER DATABASE \"postgres\" "
                  "OWNER TO \"app\"");
     error = NULL;
-    g_assert_false(stage->driver->end_sessions(&stage->context, &stage->set, &error));
+    g_assert_false(stage->driver->end_sessions(&stage->context, &stage->set, FALSE, &error));
     g_assert_error(error, FAULT, FAULT_BACKUP);
     g_error_free(error);
 }

@@ -22,8 +22,9 @@ typedef struct BackupDriver {
     /* Processes that have the data open, for people: "123 (python3), 140 (sqlite3)"; NULL: none. The caller frees. */
     char *(*sessions)(const PartContext *context, const DataSet *set);
     /* Ends what still uses the data though all services are stopped, such as a statement that outlived its client; what
-     * does not end, `sessions` shows. NULL: there is nothing that would not be a process of this host. */
-    gboolean (*end_sessions)(const PartContext *context, const DataSet *set, GError **error);
+     * does not end, `sessions` shows. `own`: only what was begun for this job; the app may be running. NULL: there is
+     * nothing that would not be a process of this host. */
+    gboolean (*end_sessions)(const PartContext *context, const DataSet *set, gboolean own, GError **error);
     /* Bytes that a copy of it takes at most; *shared TRUE where the file system shares blocks. */
     gboolean (*size)(const PartContext *context, const DataSet *set, guint64 *bytes, gboolean *shared, GError **error);
     /* What the data look like: a short text that changes when schema or migration state changes; "absent" where there

@@ -261,9 +261,9 @@ static char *named_fingerprint(const PartContext *context, const DataSet *set, G
     return text;
 }
 
-static gboolean named_end_sessions(const PartContext *context, const DataSet *set, GError **error)
+static gboolean named_end_sessions(const PartContext *context, const DataSet *set, gboolean own, GError **error)
 {
-    return postgres_end_sessions(context, set, error) || backup_name_fault(set, error);
+    return postgres_end_sessions(context, set, own, error) || backup_name_fault(set, error);
 }
 
 static gboolean named_dump(const PartContext *context, const DataSet *set, const char *directory, GError **error)

@@ -276,12 +276,14 @@ char *postgres_sessions(const PartContext *context, const DataSet *set)
     return list->items->len > 0 ? describe(list) : NULL;
 }
 
-gboolean postgres_end_sessions(const PartContext *context, const DataSet *set, GError **error)
+gboolean postgres_end_sessions(const PartContext *context, const DataSet *set, gboolean own, GError **error)
 {
     PostgresFound found = {0};
     if (!postgres_find(context, set, &found, error))
         return FALSE;
-    g_autoptr(Node) answer = postgres_do(context, set, POSTGRES_AS_ADMIN, "end", found.name, NULL, error);
+    Node *request = node_new_map();
+    node_set_bool(request, "own", own);
+    g_autoptr(Node) answer = postgres_do(context, set, POSTGRES_AS_ADMIN, "end", found.name, request, error);
     gint64 ended = node_get_int(answer, "ended", 0);
     if (ended > 0 && context->on_line) {
         g_autofree char *line = g_strdup_printf("ended %" G_GINT64_FORMAT " %s that held database '%s' open", ended,
