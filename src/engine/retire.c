@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define KEEP_JOBS 30
+#define LIVED_JOBS 1000 /* looked back at for what was live */
 
 static gboolean remove_below(const char *directory, const char *name, GError **error)
 {
@@ -22,19 +23,50 @@ static gboolean remove_below(const char *directory, const char *name, GError **e
     return fs_remove_tree(fd, name, error);
 }
 
-/* The live release, the one before it and the newest `keep` stay. */
+/* Versions that were live once, by jobs that ended well, and the one before the live one. */
+typedef struct Lived {
+    GHashTable *versions; /* set of char * */
+    char *before;
+} Lived;
+
+static void lived_clear(Lived *lived)
+{
+    g_clear_pointer(&lived->versions, g_hash_table_unref);
+    g_free(lived->before);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Lived, lived_clear)
+
+static gboolean lived_read(Job *job, Lived *lived, GError **error)
+{
+    g_autoptr(GPtrArray) jobs = journal_jobs(job->journal, job->plan->app, LIVED_JOBS, error);
+    lived->versions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (guint i = 0; jobs && i < jobs->len; i++) { /* the newest first */
+        const JobRecord *record = g_ptr_array_index(jobs, i);
+        if (g_strcmp0(record->verdict, "updated") != 0 || !record->to)
+            continue;
+        g_hash_table_add(lived->versions, g_strdup(record->to));
+        if (!lived->before && g_strcmp0(record->to, job->plan->to) != 0)
+            lived->before = g_strdup(record->to);
+    }
+    return jobs != NULL;
+}
+
+/* The live release, the one before it and the newest `keep` that were live stay: those are ways back. A release that
+ * never got so far is none, however new. */
 static gboolean releases_prune(Job *job, GError **error)
 {
+    g_auto(Lived) lived = {0};
     g_autoptr(GPtrArray) records = journal_releases(job->journal, job->plan->app, error);
-    if (!records)
+    if (!records || !lived_read(job, &lived, error))
         return FALSE;
     gint64 kept = 0, keep = job->config->policy.keep_releases > 0 ? job->config->policy.keep_releases
                                                                   : job->manifest->rollback.keep_releases;
     for (guint i = 0; i < records->len; i++) {
         const ReleaseRecord *record = g_ptr_array_index(records, i);
-        gboolean needed =
-            g_strcmp0(record->version, job->plan->to) == 0 || g_strcmp0(record->version, job->plan->from) == 0;
-        if (needed || kept < keep) {
+        gboolean needed = g_strcmp0(record->version, job->plan->to) == 0 ||
+                          g_strcmp0(record->version, job->plan->from) == 0 ||
+                          g_strcmp0(record->version, lived.before) == 0;
+        if (needed || (kept < keep && g_hash_table_contains(lived.versions, record->version))) {
             kept++;
             continue;
         }

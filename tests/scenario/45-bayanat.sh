@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # limit: 120
 # Bayanat's transaction: a web process and a worker on PostgreSQL, with users who write throughout. Rows B01 B02 B05 B06 B08
-# B11 B13 B16 together: whatever becomes of an update, code and schema belong together, and every acknowledged row is there.
+# B07 B11 B12 B13 B16 together: whatever becomes of an update, code and schema belong together, and every acknowledged row is there.
 . "$(dirname "$0")/lib.sh"
 . "$tree/tests/scenario/lib-bayanat.sh"
 shape() { psql_app "SELECT md5(string_agg(table_name || '.' || column_name || ' ' || data_type, ',' ORDER BY table_name, ordinal_position)) FROM information_schema.columns WHERE table_schema = 'public'"; }
@@ -82,3 +82,21 @@ all_there
 note "what is left: one database, one log that tells it all"
 expect_exit 0 lift restart bayanat
 expect_exit 0 lift history bayanat
+
+note "rollback (B07): says what is lost, saves the present to the last row, and asks"
+expect_exit 0 lift rollback bayanat --dry-run
+grep -q '^  LOSES ' "$out"
+verdict "the plan says what is lost" $?
+expect_exit 2 lift rollback bayanat
+rows=$(psql_app 'SELECT count(*) FROM bulletin')
+expect_exit 0 lift rollback bayanat --yes
+shows 3.0.0
+expect_same "migrations that were run" "$(applied)" 3
+expect_exit 0 lift backup list bayanat
+saved=$(grep -m 1 rollback "$out" | cut -d ' ' -f 1)
+ok "the present was saved" test -n "$saved"
+ok "users write on the old release" write_begin
+write_end
+expect_exit 0 lift update bayanat --again --to 3.1.0
+expect_exit 0 lift backup restore bayanat "$saved" --yes
+expect_same "rows of the present that was saved" "$(psql_app 'SELECT count(*) FROM bulletin')" "$rows"
