@@ -236,7 +236,7 @@ static char *reason_of(const char *message)
     g_auto(GStrv) lines = g_strsplit(message, "\n", -1);
     const char *last = "no reason given";
     for (char **line = lines; *line; line++)
-        if (**line && **line != '\t')
+        if (**line && **line != '\t' && !g_str_has_prefix(*line, "DETAIL:") && !g_str_has_prefix(*line, "HINT:"))
             last = *line;
     const char *fatal = strstr(last, "FATAL:  "), *failed = strstr(last, " failed: ");
     return g_strdup(fatal ? fatal + strlen("FATAL:  ") : failed ? failed + strlen(" failed: ") : last);
@@ -253,7 +253,7 @@ static gboolean settle(PGconn *connection, GError **error)
 {
     return postgres_run(connection,
                         "SET synchronous_commit TO on; SET statement_timeout TO 0; SET lock_timeout TO 0;"
-                        " SET idle_in_transaction_session_timeout TO 0",
+                        " SET client_min_messages TO warning; SET idle_in_transaction_session_timeout TO 0",
                         error);
 }
 

@@ -83,6 +83,11 @@ note "what is left: one database, one log that tells it all"
 expect_exit 0 lift restart bayanat
 expect_exit 0 lift history bayanat
 
+expect_same "the app's own history, which its admin page shows" \
+    "$(psql_app "SELECT string_agg(concat_ws(' ', version_from, version_to, status), ', ' ORDER BY created_at) FROM update_history")" \
+    "3.0.0 success, 3.0.0 3.1.0 success, 3.1.0 3.2.0 rolled back, 3.1.0 3.3.0 rolled back, 3.1.0 3.4.0 rolled back, 3.1.0 3.4.0 rolled back"
+expect_same "jobs in update.log that went back" "$(grep -c rolled-back "$SD_ROOT$app/logs/update.log")" 4
+
 note "rollback (B07): says what is lost, saves the present to the last row, and asks"
 expect_exit 0 lift rollback bayanat --dry-run
 grep -q '^  LOSES ' "$out"

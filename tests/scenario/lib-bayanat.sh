@@ -7,8 +7,9 @@
 #   publish VERSION [MOULD]   makes a release and the newest of /srv/source of it
 #   offer VERSION | unlist VERSION     makes one of them the newest again | takes it out of the source
 #   manifest_sed VERSION SED  for the next `publish` of it: changes its manifest
+#   add_sql VERSION NAME <SQL a migration more, for the next `publish` of it
 #   psql_app SQL | psql_admin DATABASE SQL     rows, fields with | between them
-#   write_begin | write_end   a client that writes without a pause, and notes what was acknowledged
+#   write_begin | write_end   a client that writes without a pause, and notes what was acknowledged; may begin again
 #   all_there                 every acknowledged row is there once, and every queued task was done at most once
 #   about, live, property UNIT NAME, is_at_rest, shows VERSION
 # shellcheck disable=SC2154 # $tree, $build and $work come from lib.sh
@@ -80,10 +81,12 @@ database_make() {
 }
 
 manifest_sed() { echo "$2" >>"$work/sed-$1"; }
+add_sql() { mkdir -p "$work/sql-$1" && cat >"$work/sql-$1/$2"; }
 
 publish() {
     "$tree/examples/bayanat/make-release" "$1" "$work/tree-$1" "${2:-$1}" "$port"
     [ ! -f "$work/sed-$1" ] || sed -i -f "$work/sed-$1" "$work/tree-$1/liftlock.yaml"
+    [ ! -d "$work/sql-$1" ] || cp "$work/sql-$1"/* "$work/tree-$1/migrations/"
     archive=$SD_ROOT/srv/source/bayanat-$1.tar.zst
     tar -C "$work/tree-$1" -cf - . | zstd -q -f -o "$archive"
     offer "$1"
@@ -121,11 +124,13 @@ jobs_at_work() { inside systemctl list-units --plain --no-legend 'liftlock-job-*
 is_at_rest() { [ -z "$(jobs_at_work)" ]; }
 databases() { psql_admin postgres "SELECT datname FROM pg_database WHERE datname LIKE 'bayanat%' ORDER BY 1" | tr '\n' ' ' | sed 's/ $//'; }
 
+# What was posted and not acknowledged may be there all the same, once: its numbers are not used again.
 write_begin() {
-    : >"$work/acknowledged"
-    in_background nsenter -t "$SD_PID" -n "$tree/tests/scenario/writer.py" "$port" "$work/acknowledged"
+    touch "$work/acknowledged"
+    first=$(($(tail -n 1 "$work/acknowledged" | grep . || echo 0) + 1000))
+    in_background nsenter -t "$SD_PID" -n "$tree/tests/scenario/writer.py" "$port" "$work/acknowledged" "$first"
     writer=$!
-    wait_for 5 test -s "$work/acknowledged"
+    wait_for 5 sh -c "[ \"\$(tail -n 1 '$work/acknowledged')\" -ge $first ]"
 }
 write_end() {
     [ -z "${writer:-}" ] || kill "$writer" 2>/dev/null

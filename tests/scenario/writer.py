@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""writer.py PORT FILE: posts "row N" without a pause, N rising; appends each N that was acknowledged to FILE."""
+"""writer.py PORT FILE [FIRST]: posts "row N" without a pause, N rising; appends each N that was acknowledged to FILE."""
 import http.client
 import itertools
 import sys
@@ -10,7 +10,7 @@ import time
 def main():
     port, path = int(sys.argv[1]), sys.argv[2]
     with open(path, "a", buffering=1) as acknowledged:
-        for number in itertools.count(1):
+        for number in itertools.count(int(sys.argv[3]) if len(sys.argv) > 3 else 1):
             try:
                 connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
                 connection.request("POST", "/bulletins", "row %d" % number)
