@@ -3,34 +3,18 @@
 #include "base/scene.h"
 #include "base/fault.h"
 #include "base/fs.h"
+#include "base/namespaces.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#ifndef OPEN_TREE_CLONE
-#define OPEN_TREE_CLONE 1
-#endif
-#ifndef MOVE_MOUNT_F_EMPTY_PATH
-#define MOVE_MOUNT_F_EMPTY_PATH 0x00000004
-#endif
-#ifndef SYS_mount_setattr
-#define SYS_mount_setattr 442
-#endif
-#ifndef AT_RECURSIVE
-#define AT_RECURSIVE 0x8000
-#endif
 
 enum { NOT_BUILT = 126, KILLED = 127 };
 
@@ -42,39 +26,12 @@ static gboolean refuse(GError **error, const char *what)
     return fault_errno(error, FAULT_REQUIREMENT, errno, "this host gives no place for a rehearsal: %s", what);
 }
 
-static gboolean put(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    gboolean good = fd >= 0 && write(fd, text, strlen(text)) == (gssize)strlen(text);
-    if (fd >= 0)
-        close(fd);
-    return good;
-}
-
-/* Root directly; others by a user namespace in which they are who they were. */
 static gboolean unshare_all(GError **error)
 {
     const int flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC;
-    uid_t uid = geteuid();
-    gid_t gid = getegid();
-    if (uid == 0)
-        return unshare(flags) == 0 || refuse(error, "namespaces");
-    if (unshare(CLONE_NEWUSER | flags) < 0)
-        return refuse(error, "user namespaces");
-    g_autofree char *users = g_strdup_printf("%u %u 1", (unsigned)uid, (unsigned)uid);
-    g_autofree char *groups = g_strdup_printf("%u %u 1", (unsigned)gid, (unsigned)gid);
-    put("/proc/self/setgroups", "deny");
-    return (put("/proc/self/uid_map", users) && put("/proc/self/gid_map", groups)) || refuse(error, "user namespaces");
-}
-
-static gboolean raise_loopback(void)
-{
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-    gboolean good = fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &request) == 0;
-    if (fd >= 0)
-        close(fd);
-    return good;
+    g_autofree char *users = g_strdup_printf("%u %u 1", (unsigned)geteuid(), (unsigned)geteuid());
+    g_autofree char *groups = g_strdup_printf("%u %u 1", (unsigned)getegid(), (unsigned)getegid());
+    return namespaces_unshare(flags, users, groups) || refuse(error, "namespaces");
 }
 
 /* --- mounts --- */
@@ -108,17 +65,6 @@ static gboolean mount_stage(const Scene *scene, GError **error)
            refuse(error, "an overlay of the app's directory");
 }
 
-static gboolean freeze_all(GError **error)
-{
-    const struct {
-        guint64 set, clear, propagation, user_namespace;
-    } read_only = {.set = 1 /* MOUNT_ATTR_RDONLY */};
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-        return refuse(error, "private mounts");
-    return syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &read_only, sizeof read_only) == 0 ||
-           refuse(error, "read-only mounts");
-}
-
 static gboolean mount_own_places(const Scene *scene, GError **error)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(own_places); i++) {
@@ -146,12 +92,12 @@ static gboolean build(const Scene *scene, GError **error)
     fs_fd int scratch = (int)syscall(SYS_open_tree, AT_FDCWD, scene->scratch, OPEN_TREE_CLONE | O_CLOEXEC);
     if (scratch < 0)
         return refuse(error, "a scratch directory");
-    if (!freeze_all(error))
-        return FALSE;
+    if (!namespaces_freeze("/"))
+        return refuse(error, "read-only mounts");
     if (syscall(SYS_move_mount, scratch, "", AT_FDCWD, scene->scratch, MOVE_MOUNT_F_EMPTY_PATH) < 0)
         return refuse(error, "a scratch directory");
     return mount_stage(scene, error) && mount_own_places(scene, error) &&
-           (raise_loopback() || refuse(error, "a loopback of its own"));
+           (namespaces_raise_loopback() || refuse(error, "a loopback of its own"));
 }
 
 /* --- the first process --- */
