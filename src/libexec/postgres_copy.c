@@ -155,8 +155,12 @@ static gboolean create(const Node *request, PGconn *connection, const char *data
     }
 }
 
+/* Asked first: the server's notice about what is not there is nothing for the job's log. */
 static gboolean drop(PGconn *connection, const char *name, GError **error)
 {
+    gint64 oid = oid_of(connection, name, error);
+    if (oid <= 0)
+        return oid == 0;
     g_autofree char *quoted = postgres_name(connection, name);
     g_autofree char *sql = g_strdup_printf("DROP DATABASE IF EXISTS %s%s", quoted,
                                            PQserverVersion(connection) >= 130000 ? " WITH (FORCE)" : "");

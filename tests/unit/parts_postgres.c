@@ -222,9 +222,9 @@ static void goes_back(Stage *stage, gconstpointer unused)
     assert_old();
     assert_sql("app__failed_" JOB, "SELECT count(*) FROM note WHERE text = 'through the fence'", "7");
     g_autofree char *kept = stage->driver->kept(&stage->context, &stage->set);
-    g_assert_cmpstr(kept, ==, "database 'app__failed_" JOB "'");
-    g_assert_nonnull(strstr(stage->lines->str, "at least 7 rows were written after the migration; they are kept in "
-                                               "database 'app__failed_" JOB "'\n"));
+    g_assert_true(g_str_has_prefix(kept, "database 'app__failed_" JOB "', with at least "));
+    g_assert_true(g_str_has_suffix(kept, " rows that were written after the migration"));
+    g_assert_cmpint(g_ascii_strtoll(strstr(kept, "least ") + 6, NULL, 10), >=, 7);
     put_back(stage); /* it may be asked again */
     assert_databases("app app__failed_" JOB);
     forget(stage);

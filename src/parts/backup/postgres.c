@@ -54,17 +54,6 @@ static gboolean copied_write(const PartContext *context, const DataSet *set, gin
     return context->facts->set(context->facts, key, fact, error);
 }
 
-static void say(const PartContext *context, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static void say(const PartContext *context, const char *format, ...)
-{
-    va_list list;
-    va_start(list, format);
-    g_autofree char *line = g_strdup_vprintf(format, list);
-    va_end(list);
-    if (context->on_line)
-        context->on_line(line, context->on_line_data);
-}
-
 /* --- copy ---------------------------------------------------------------------------------------------------- */
 
 static gboolean copy_found(const PartContext *context, const DataSet *set, const PostgresFound *found, GError **error)
@@ -112,17 +101,6 @@ static gint64 written(const PartContext *context, const DataSet *set, const char
     return rights ? g_ascii_strtoll(node_get_text(rights, "written", "-1"), NULL, 10) : -1;
 }
 
-static void say_what_was_written(const PartContext *context, const DataSet *set, const char *aside, gint64 now)
-{
-    g_autofree char *key = fact_key("written", set);
-    const char *noted = context->facts->get(context->facts, key);
-    gint64 before = noted ? g_ascii_strtoll(noted, NULL, 10) : -1;
-    if (before >= 0 && now > before)
-        say(context,
-            "at least %" G_GINT64_FORMAT " rows were written after the migration; they are kept in database '%s'",
-            now - before, aside);
-}
-
 static gboolean swap(const PartContext *context, const DataSet *set, const char *name, const char *incoming,
                      gint64 incoming_oid, const char *aside, gboolean *swapped, GError **error)
 {
@@ -143,21 +121,22 @@ static gboolean put_back(const PartContext *context, const DataSet *set, GError 
         return fault_set(error, FAULT_STATE, "nothing is known of a copy");
     g_autofree char *incoming = postgres_beside(copied.name, "copy", context->job);
     g_autofree char *aside = postgres_beside(copied.name, "failed", context->job);
-    gint64 now = written(context, set, copied.name);
-    if (!swap(context, set, copied.name, incoming, copied.copy_oid, aside, &swapped, error))
-        return FALSE;
-    if (swapped)
-        say_what_was_written(context, set, aside, now);
-    return TRUE;
+    return swap(context, set, copied.name, incoming, copied.copy_oid, aside, &swapped, error);
 }
 
+/* What came through the fence is in what failed, and only there: people want to know. */
 static char *postgres_kept(const PartContext *context, const DataSet *set)
 {
     g_auto(Copied) copied = {0};
     if (!copied_read(context, set, &copied))
         return NULL;
-    g_autofree char *aside = postgres_beside(copied.name, "failed", context->job);
-    return g_strdup_printf("database '%s'", aside);
+    g_autofree char *aside = postgres_beside(copied.name, "failed", context->job), *key = fact_key("written", set);
+    const char *noted = context->facts->get(context->facts, key);
+    gint64 before = noted ? g_ascii_strtoll(noted, NULL, 10) : -1, now = written(context, set, aside);
+    if (before < 0 || now <= before)
+        return g_strdup_printf("database '%s'", aside);
+    return g_strdup_printf("database '%s', with at least %" G_GINT64_FORMAT " rows that were written after the migration",
+                           aside, now - before);
 }
 
 /* --- a dump comes back --------------------------------------------------------------------------------------- */
