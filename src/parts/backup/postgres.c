@@ -135,7 +135,8 @@ static char *postgres_kept(const PartContext *context, const DataSet *set)
     gint64 before = noted ? g_ascii_strtoll(noted, NULL, 10) : -1, now = written(context, set, aside);
     if (before < 0 || now <= before)
         return g_strdup_printf("database '%s'", aside);
-    return g_strdup_printf("database '%s', with at least %" G_GINT64_FORMAT " rows that were written after the migration",
+    return g_strdup_printf("database '%s', with at least %" G_GINT64_FORMAT
+                           " rows that were written after the migration",
                            aside, now - before);
 }
 
