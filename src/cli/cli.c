@@ -29,7 +29,9 @@ const Verb verbs[] = {
      NEEDS_APP | CHANGES_HOST, 1, 1,
      "Data stay if the older release can run on them; else the newest fitting backup is restored,\nafter what that "
      "loses was said and the present data were saved."},
-    {"recover", "[APP]", "bring an interrupted job to its end", verb_recover, "", TAKES_APP | CHANGES_HOST, 0, 1, NULL},
+    {"recover", "[APP]", "bring an interrupted job to its end", verb_recover, "wait", TAKES_APP | CHANGES_HOST, 0, 1,
+     "An update that a crash interrupted is then tried again: at once, after a second crash five minutes\nlater, after "
+     "a third one (max_attempts) and after a day not any more."},
     {"status", "[APP]", "how the apps are", verb_status, "", TAKES_APP, 0, 1, NULL},
     {"inspect", "[APP]", "look closely; exit 0 OK, 1 DEGRADED, 5 BROKEN", verb_inspect, "", TAKES_APP, 0, 1, NULL},
     {"health", "APP", "ask the app once; exit 0 or 1", verb_health, "", NEEDS_APP, 1, 1, NULL},

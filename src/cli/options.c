@@ -49,6 +49,7 @@ const OptionRow option_rows[] = {
     {"url-from", 0, G_OPTION_ARG_STRING, AT(url_from), "FILE#KEY",
      "file, and the key in it, with the URL of a PostgreSQL database of your own"},
     {"user", 'u', G_OPTION_ARG_STRING, AT(user), "USER", "the user that the app runs as; default: the app's name"},
+    {"wait", 0, G_OPTION_ARG_NONE, AT(wait), NULL, "wait until what was interrupted may be tried again, and try it"},
     {"withdraw", 0, G_OPTION_ARG_STRING, AT(withdraw), "VERSION", "mark a published version as withdrawn"},
     {"yes", 'y', G_OPTION_ARG_NONE, AT(yes), NULL, "do not ask"},
 };

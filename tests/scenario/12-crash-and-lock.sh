@@ -10,6 +10,7 @@ after='[{"title": "Emma", "author": "Jane Austen"}]'
 migrating=$host/opt/bookshelf/shared/migrating
 go=$host/opt/bookshelf/shared/go
 
+journal() { as_user sqlite3 "$host/var/lib/liftlock/state.db" "$1"; }
 worker() { sed -n 's/.*"pid": *\([0-9]*\).*/\1/p' "$host/run/liftlock/bookshelf.lock"; } # who holds the lock says so in it
 strike() { # kills the job that runs, in the middle of its migration
     ok "the job is in its migration" wait_for 20 test -e "$migrating"
@@ -57,16 +58,34 @@ expect_exit 5 lift inspect bookshelf
 expect_text "$out" "  error    job $id (update) was interrupted"
 fails "nothing serves" about
 
-note "recover goes back and tries again; it is killed again, three times in all"
+note "recover goes back and tries again at once; it is killed again"
 ask recover bookshelf
 strike
 answered 1
 expect_text "$out" "bookshelf: job $id (update) was interrupted; bringing it to its end"
 expect_text "$out" "bookshelf is back on 1.0.0, with its data"
 expect_text "$out" "bookshelf: trying the update to 2.0.0 again"
-ask recover bookshelf
+
+note "after a second crash it waits for five minutes, and says so as often as it is asked"
+expect_exit 0 lift recover bookshelf
+expect_text "$out" "bookshelf is back on 1.0.0, with its data"
+due() { date -d "@$(journal 'SELECT ended_s + 300 FROM job ORDER BY sequence DESC LIMIT 1')" +%H:%M:%S; }
+due=$(due)
+expect_text "$out" "bookshelf: the update to 2.0.0 was interrupted 2 times; it is not tried again before $due"
+expect_text "$out" "  'liftlock recover bookshelf' tries it then, 'liftlock update bookshelf' at once"
+shows 1.0.0 "$before"
+expect_exit 0 lift recover bookshelf
+expect_text "$out" "bookshelf: the update to 2.0.0 was interrupted 2 times; it is not tried again before $due"
+expect_no_text "$out" "trying the update"
+expect_no_text "$out" "nothing to recover"
+
+note "the boot's recovery waits for that time; it is killed again, three times in all"
+journal "UPDATE job SET ended_s = ended_s - 296"
+due=$(due)
+ask recover bookshelf --wait
 strike
 answered 1
+expect_text "$out" "bookshelf: the update to 2.0.0 was interrupted 2 times; it is not tried again before $due"
 expect_text "$out" "bookshelf: trying the update to 2.0.0 again"
 expect_exit 0 lift recover bookshelf
 expect_text "$out" "bookshelf is back on 1.0.0, with its data"
