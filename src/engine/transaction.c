@@ -16,7 +16,9 @@
 #include <unistd.h>
 
 #define UNDO_TRIES 3
+#define UNDO_TRIES_DATA 12 /* within half a minute: a database server that crashed is on its way up */
 #define UNDO_PAUSE_MS 500
+#define UNDO_LONGEST_PAUSE_MS 3000
 #define FORWARD_TRIES 3
 #define JOURNAL_TRIES 3
 
@@ -122,6 +124,11 @@ static void close_job(Job *job)
 
 /* --- the road back ---------------------------------------------------------------------------------------------- */
 
+static int undo_tries(const GError *fault)
+{
+    return fault_code_of(fault) == FAULT_BACKUP ? UNDO_TRIES_DATA : UNDO_TRIES;
+}
+
 static gboolean undo_step(Job *job, const Step *step, GError **error)
 {
     log_step(job, step, "undoing", -1, NULL);
@@ -130,11 +137,11 @@ static gboolean undo_step(Job *job, const Step *step, GError **error)
         if (step->undo(job, &local))
             break;
         log_step(job, step, "undo-failed", -1, local);
-        if (try == UNDO_TRIES) {
+        if (try >= undo_tries(local)) {
             g_propagate_error(error, g_steal_pointer(&local));
             return FALSE;
         }
-        clock_sleep_ms(UNDO_PAUSE_MS * try);
+        clock_sleep_ms(MIN(UNDO_PAUSE_MS * try, UNDO_LONGEST_PAUSE_MS));
     }
     /* Only a note for readers: recovery would undo it again, and that is good. */
     journal_mark(job->journal, job->id, step->name, "undone", 0, NULL);
