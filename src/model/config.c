@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "model/manifest_check.h"
+#include "model/manifest_switch.h"
 
 #include <string.h>
 
@@ -86,6 +87,13 @@ static const Key database_keys[] = {
     {0},
 };
 
+static const Key switch_keys[] = {
+    {"proxy", KEY_TEXT, OF(SwitchConfig, proxy), NULL, "what sends users to a release; default: as the manifest says", .words = proxy_names},
+    {"unit", KEY_TEXT, OF(SwitchConfig, unit), NULL, "its unit, which is reloaded; default: PROXY.service"},
+    {"url", KEY_TEXT, OF(SwitchConfig, url), NULL, "address at which it answers for the app's identity; default: as the manifest says"},
+    {0},
+};
+
 static const Key observe_keys[] = {
     {"window", KEY_DURATION, IN(observe, window_ms), NULL, "time that a release is watched; default: as the manifest says", .max = (gint64)7 * DAY_MS},
     {0},
@@ -98,6 +106,7 @@ const Key app_config_keys[] = {
     {"policy", KEY_TABLE, OF(AppConfig, policy), NULL, "which release may follow which, when", .table = policy_keys},
     {"notify", KEY_TABLE_MAP, OF(AppConfig, notify), NULL, "whom to tell", .table = notify_keys, .size = sizeof(NotifyConfig)},
     {"database", KEY_TABLE_MAP, OF(AppConfig, database), NULL, "who may copy and rename the app's databases", .table = database_keys, .size = sizeof(DatabaseConfig)},
+    {"switch", KEY_TABLE_MAP, OF(AppConfig, switch_), NULL, "how users reach the app's services that are switched", .table = switch_keys, .size = sizeof(SwitchConfig)},
     {"observe", KEY_TABLE, OF(AppConfig, observe), NULL, "what is watched after commit", .table = observe_keys},
     {0},
 };
@@ -304,6 +313,21 @@ static gboolean check_databases(const Checker *checker, const AppConfig *config)
     return TRUE;
 }
 
+static gboolean check_switches(const Checker *checker, const AppConfig *config)
+{
+    for (guint i = 0; i < config->switch_->len; i++) {
+        const SwitchConfig *item = config->switch_->pdata[i];
+        g_autofree char *unit_at = g_strdup_printf("/switch/%s/unit", item->name);
+        g_autofree char *url_at = g_strdup_printf("/switch/%s/url", item->name);
+        g_autofree char *unit = item->unit ? schema_quote(item->unit) : NULL;
+        if (item->unit && !unit_is_plain(item->unit))
+            return fault_at(checker, unit_at, "'unit' must be a unit such as caddy.service, not %s", unit);
+        if (item->url && !url_is_plain(item->url))
+            return fault_at(checker, url_at, "'url' must be an http or https address");
+    }
+    return TRUE;
+}
+
 /* Numbers that the manifest gives where the operator does not. */
 static void defer_to_manifest(AppConfig *config)
 {
@@ -333,7 +357,7 @@ AppConfig *app_config_read(Node *document, const char *name, const char *path, G
         return NULL;
     const Checker checker = {.path = path, .document = document, .error = error};
     if (!check_app(&checker, config) || !check_source(&checker, config) || !check_trust(&checker, config) ||
-        !check_notifies(&checker, config) || !check_databases(&checker, config))
+        !check_notifies(&checker, config) || !check_databases(&checker, config) || !check_switches(&checker, config))
         return NULL;
     defer_to_manifest(config);
     return g_steal_pointer(&config);

@@ -23,6 +23,11 @@ typedef struct DatabaseConfig { /* [database.NAME]: who may copy, rename and dro
     char *admin_url_file; /* file of root's alone with the address of such a role */
 } DatabaseConfig;
 
+typedef struct SwitchConfig { /* [switch.NAME]: this host's word on the switch of the service NAME */
+    char *name;
+    char *proxy, *unit, *url; /* NULL: the manifest's */
+} SwitchConfig;
+
 typedef struct HostConfig {
     gboolean allow_trust_none; /* apps may be installed with [trust] level "none" */
     gint64 max_release_bytes, max_file_bytes, max_entries, max_index_bytes;
@@ -56,6 +61,7 @@ typedef struct AppConfig {
     } policy;
     GPtrArray *notify;   /* NotifyConfig */
     GPtrArray *database; /* DatabaseConfig */
+    GPtrArray *switch_;  /* SwitchConfig */
     struct {
         gint64 window_ms;
     } observe; /* -1: the manifest's */

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "model/manifest_check.h"
+#include "model/manifest_switch.h"
 #include "model/version.h"
 
 #define DAY_MS (24 * 60 * 60 * 1000)
@@ -34,7 +35,7 @@ static const Key check_keys[] = {
     {"http", KEY_TEXT, OF(Check, http), NULL, "URL to ask"},
     {"method", KEY_TEXT, OF(Check, method), "GET", "method of the HTTP request"},
     {"tcp", KEY_TEXT, OF(Check, tcp), NULL, "HOST:PORT that must accept a connection"},
-    {"unix", KEY_TEXT, OF(Check, unix_socket), NULL, "socket that must accept; with http: the one that carries it"},
+    {"unix", KEY_TEXT, OF(Check, unix_socket), NULL, "socket that must accept; with http: the one that carries it; {version} is replaced"},
     {"unit", KEY_TEXT, OF(Check, unit), NULL, "systemd unit that must be active without having restarted"},
     {"file", KEY_TEXT, OF(Check, file), NULL, "file whose content is the answer"},
     {"sql", KEY_TEXT, OF(Check, sql), NULL, "query whose first row is the answer, columns joined by '|'"},
@@ -99,15 +100,26 @@ static const Key data_keys[] = {
     {0},
 };
 
+static const Key switch_keys[] = {
+    {"socket", KEY_ABSOLUTE, OF(Switch, socket), NULL, "socket that an instance listens on, with {version} in its path", .required = TRUE},
+    {"proxy", KEY_TEXT, OF(Switch, proxy), "caddy", "what sends users there", .words = proxy_names},
+    {"file", KEY_PATH, OF(Switch, file), NULL, "what its configuration includes: system/NAME; default: system/SERVICE.PROXY"},
+    {"unit", KEY_TEXT, OF(Switch, unit), NULL, "its unit, which is reloaded; default: PROXY.service"},
+    {"url", KEY_TEXT, OF(Switch, url), NULL, "address at which it answers for the app's identity"},
+    {"drain", KEY_DURATION, OF(Switch, drain_ms), "10s", "time that the old instance has left for what it has begun", .max = 3600 * 1000},
+    {0},
+};
+
 static const Key service_keys[] = {
     {"name", KEY_TEXT, OF(Service, name), NULL, "what messages call it; default: the unit without its suffix"},
-    {"unit", KEY_TEXT, OF(Service, unit), NULL, "systemd unit"},
+    {"unit", KEY_TEXT, OF(Service, unit), NULL, "systemd unit; with a switch a template, app@.service"},
     {"start", KEY_TEXT, OF(Service, start), NULL, "shell line that runs it, where there is no unit"},
     {"stop", KEY_TEXT, OF(Service, stop), NULL, "shell line that stops it; default: SIGTERM"},
     {"starts", KEY_ENUM, OF(Service, starts), "before_commit", "whether the probe needs it", .words = start_names},
     {"stop_timeout", KEY_DURATION, OF(Service, stop_timeout_ms), "90s", "longest time to stop", .min = 1, .max = DAY_MS},
     {"start_timeout", KEY_DURATION, OF(Service, start_timeout_ms), "90s", "longest time to start", .min = 1, .max = DAY_MS},
     {"environment", KEY_TEXT_MAP, OF(Service, environment), NULL, "environment variables of 'start'"},
+    {"switch", KEY_TABLE, OF(Service, switch_), NULL, "how a proxy leads users to the new release while the old one still runs", .table = switch_keys},
     {0},
 };
 
@@ -233,8 +245,9 @@ Manifest *manifest_read(Node *document, const char *name, GError **error)
     if (!schema_read(manifest_keys, document, name, FAULT_MANIFEST, manifest, error))
         return NULL;
     manifest_fill_names(manifest);
-    if (!manifest_check(manifest, name, error))
+    if (!manifest_check(manifest, name, error) || !manifest_check_switches(manifest, name, error))
         return NULL;
+    manifest_fill_instances(manifest);
     return g_steal_pointer(&manifest);
 }
 
@@ -242,6 +255,8 @@ void manifest_free(Manifest *manifest)
 {
     if (!manifest)
         return;
+    for (guint i = 0; manifest->services && i < manifest->services->len; i++)
+        g_clear_pointer(&((Service *)manifest->services->pdata[i])->template_, g_free);
     schema_clear(manifest_keys, manifest);
     node_free(manifest->document);
     g_free(manifest);

@@ -21,7 +21,7 @@ typedef struct Check {
     char *http;            /* URL */
     char *method;          /* of http; default GET */
     char *tcp;             /* HOST:PORT */
-    char *unix_socket;     /* key "unix": path; with http also the socket that carries it */
+    char *unix_socket;     /* key "unix": path; with http also the socket that carries it; {version} is replaced */
     char *unit;            /* unit that must be active without having restarted */
     char *file;            /* file whose content is the answer */
     char *sql;             /* query whose first row is the answer */
@@ -56,13 +56,27 @@ typedef struct DataSet {
     const char *migrations; /* table that keeps book of SQL migrations, borrowed; NULL: none. The engine fills it in */
 } DataSet;
 
+/* How users go over from one release to the next without a pause: a proxy sends them to another instance of the unit.
+ * All but `socket` is the host's to overrule ([switch.NAME] of its configuration). */
+typedef struct Switch {
+    char
+        *socket; /* where an instance listens; NULL: the service has no switch. {version} is replaced when it is read */
+    char *proxy; /* a driver of parts/switch */
+    char *file;  /* that the proxy's configuration includes: system/NAME; NULL: system/SERVICE.PROXY */
+    char *unit;  /* the proxy's; NULL: PROXY.service */
+    char *url;   /* where the proxy answers for the app's identity */
+    gint64 drain_ms;
+} Switch;
+
 typedef struct Service {
     char *name;
-    char *unit;         /* driver systemd */
+    char *unit;         /* driver systemd; of a service with a switch the instance of this very release */
+    char *template_;    /* what that is an instance of ("web@.service"); NULL without a switch */
     char *start, *stop; /* driver command: shell lines in `current`; without stop: SIGTERM */
     int starts;         /* ServiceStart */
     gint64 stop_timeout_ms, start_timeout_ms;
     GPtrArray *environment; /* KeyPair, driver command */
+    Switch switch_;
 } Service;
 
 typedef struct Conditional {

@@ -69,7 +69,7 @@ static gboolean is_label(const char *text)
 }
 
 /* systemd.unit(5): the characters of a unit name, and the types that an app may bring. */
-static gboolean is_unit(const char *text)
+gboolean unit_is_plain(const char *text)
 {
     static const char *const types[] = {".service", ".socket", ".timer", ".path", ".target", NULL};
     const char *suffix = strrchr(text, '.');
@@ -121,7 +121,7 @@ static gboolean check_addresses(const Checker *checker, const Check *check, cons
         g_autofree char *address = schema_quote(check->tcp);
         return fault_at(checker, place_of(node, "tcp"), "'tcp' must be HOST:PORT, not %s", address);
     }
-    if (check->unit && !is_unit(check->unit)) {
+    if (check->unit && !unit_is_plain(check->unit)) {
         g_autofree char *unit = schema_quote(check->unit);
         return fault_at(checker, place_of(node, "unit"), "'unit' must be a unit such as app.service, not %s", unit);
     }
@@ -214,7 +214,7 @@ static gboolean check_service_kind(const Checker *checker, const Service *servic
     g_autofree char *name = schema_quote(service->name);
     if (!service->unit == !service->start)
         return fault_at(checker, node, "service %s needs either 'unit' or 'start'", name);
-    if (service->unit && !is_unit(service->unit)) {
+    if (service->unit && !unit_is_plain(service->unit)) {
         g_autofree char *unit = schema_quote(service->unit);
         return fault_at(checker, place_of(node, "unit"), "'unit' must be a unit such as app.service, not %s", unit);
     }
@@ -560,7 +560,9 @@ void manifest_fill_names(Manifest *manifest)
         Service *service = manifest->services->pdata[i];
         if (service->name)
             continue;
-        const char *suffix = service->unit ? strrchr(service->unit, '.') : NULL;
+        const char *suffix = service->unit ? strstr(service->unit, "@.") : NULL;
+        if (service->unit && !suffix)
+            suffix = strrchr(service->unit, '.');
         service->name =
             suffix ? g_strndup(service->unit, (gsize)(suffix - service->unit)) : g_strdup_printf("service-%u", i + 1);
     }

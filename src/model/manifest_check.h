@@ -12,3 +12,6 @@ gboolean manifest_check(const Manifest *manifest, const char *name, GError **err
 
 /* "http://..." or "https://..." with a host, no user or password, nothing that does not show. */
 gboolean url_is_plain(const char *url);
+
+/* The name of a unit of a type that an app may bring. */
+gboolean unit_is_plain(const char *text);

@@ -141,6 +141,13 @@ static void trust(void)
     expect(SOURCE "level = \"checksum\"\nkey = \"" KEY "\"\n", "6:7: 'key' has no meaning with trust level 'checksum'");
 }
 
+static void switches(void)
+{
+    expect(TAIL "[switch.web]\nunit = \"a b\"\n", "8:8: 'unit' must be a unit such as caddy.service, not 'a b'");
+    expect(TAIL "[switch.web]\nurl = \"localhost\"\n", "8:7: 'url' must be an http or https address");
+    expect(TAIL "[switch.web]\nproxy = \"apache\"\n", "8:9: 'proxy' must be caddy or nginx, not 'apache'");
+}
+
 static void database(void)
 {
     expect(TAIL "[database.main]\n", "7:1: database 'main' needs either 'admin_user' or 'admin_url_file'");
@@ -306,6 +313,7 @@ int main(int argc, char **argv)
     g_test_add_func("/config/trust has the key that its level needs", trust);
     g_test_add_func("/config/a notify has what its type needs", notify);
     g_test_add_func("/config/a database has one who may copy it", database);
+    g_test_add_func("/config/a switch names a unit and an address", switches);
     g_test_add_func("/config/names of apps are short and plain", names);
     g_test_add_func("/config/the host's file may be empty", host);
     g_test_add_func("/config/the environment overrides the host's scalars", host_environment);
