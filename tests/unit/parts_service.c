@@ -367,9 +367,9 @@ static void test_bad_unit_name(World *world, gconstpointer data)
     g_assert_cmpstr(error->message, ==, "'../../etc/passwd.service' is no name of a unit");
 }
 
-static pid_t wait_hold(World *world)
+static pid_t wait_hold(World *world, const char *name)
 {
-    g_autofree char *pass = g_build_filename(world->place->pass, "shop.service", NULL);
+    g_autofree char *pass = g_build_filename(world->place->pass, name, NULL);
     pid_t pid = fork();
     if (pid == 0) {
         char *argv[] = {TEXT("wait-hold"), world->place->hold, pass, NULL};
@@ -389,20 +389,27 @@ static gint64 end_of(pid_t pid)
 
 static void test_wait_hold(World *world, gconstpointer data)
 {
-    g_assert_cmpint(end_of(wait_hold(world)), <, 500); /* no hold */
+    g_assert_cmpint(end_of(wait_hold(world, "shop.service")), <, 500); /* no hold */
     write_below(world->place->hold, "job-17");
-    pid_t pid = wait_hold(world);
+    pid_t pid = wait_hold(world, "shop.service");
     clock_sleep_ms(100);
     g_assert_cmpint(waitpid(pid, NULL, WNOHANG), ==, 0);
     g_autofree char *claim = g_build_filename(world->place->hold, "job-17", NULL);
     unlink(claim);
     g_assert_cmpint(end_of(pid), <, 500);
     write_below(world->place->hold, "job-18");
-    pid = wait_hold(world);
+    pid = wait_hold(world, "shop.service");
     clock_sleep_ms(100);
     g_assert_cmpint(waitpid(pid, NULL, WNOHANG), ==, 0);
     write_below(world->place->pass, "shop.service");
     g_assert_cmpint(end_of(pid), <, 500);
+    g_autofree char *once = g_build_filename(world->place->pass, "shop.service.once", NULL);
+    pid = wait_hold(world, "shop.service.once");
+    clock_sleep_ms(100);
+    g_assert_cmpint(waitpid(pid, NULL, WNOHANG), ==, 0); /* the other pass is not its own */
+    write_below(world->place->pass, "shop.service.once");
+    g_assert_cmpint(end_of(pid), <, 500);
+    g_assert_false(g_file_test(once, G_FILE_TEST_EXISTS)); /* used up */
     char *argv[] = {TEXT("wait-hold"), NULL};
     g_assert_cmpint(service_wait_hold_main(1, argv), ==, 2);
 }

@@ -54,6 +54,15 @@ char *service_held_by(const Place *place, const Service *service);
 gboolean service_restore_enablement(const PartContext *context, const Service *service, const char *enablement,
                                     GError **error);
 
-/* The inner program `wait-hold HOLD PASS`: returns 0 as soon as the directory HOLD has no entry, or PASS exists. It is
- * what a unit that a socket may start waits on while a hold stands. argv[0] is "wait-hold". Returns an exit status. */
+/* Lets a unit read its configuration anew (systemctl reload), and waits for the end of that: FAULT_SYSTEM if it is not
+ * active, cannot reload, or says that it failed. */
+gboolean service_reload_unit(const Place *place, const char *unit, gint64 timeout_ms, GError **error);
+
+/* FAULT_REQUIREMENT if the unit of a service with a switch runs out of `current`, which moves under the old instance.
+ */
+gboolean service_check_instance(const PartContext *context, const Service *service, GError **error);
+
+/* The inner program `wait-hold HOLD PASS`: returns 0 as soon as the directory HOLD has no entry, or PASS exists (one
+ * that ends in ".once" it takes away). It is what a unit that a socket may start waits on while a hold stands. argv[0]
+ * is "wait-hold". Returns an exit status. */
 int service_wait_hold_main(int argc, char **argv);

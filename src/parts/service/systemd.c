@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Services that are units of systemd: started and stopped by its jobs, which are waited for, and believed only as far
  * as the unit's state and its cgroup say the same. */
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -189,20 +190,60 @@ static gboolean judge_start(const Unit *unit, const char *result, GError **error
     return fault_hint(error, "its output: journalctl %s%s", unit->manager->user ? "--user -u " : "-u ", unit->name);
 }
 
+/* A socket gives up on a service that ends at once too often, and then this one would start without it. */
+static void mend_sockets(const Service *service, Unit *unit)
+{
+    for (char **trigger = unit->facts.triggered_by; *trigger; trigger++) {
+        g_auto(UnitFacts) facts = {0};
+        if (!g_str_has_suffix(*trigger, ".socket") || !manager_unit_facts(unit->manager, *trigger, &facts, NULL) ||
+            !is(facts.active_state, "failed"))
+            continue;
+        manager_call(unit->manager, "ResetFailedUnit", g_variant_new("(s)", *trigger), "()", NULL, NULL);
+        manager_run_job(unit->manager, "StartUnit", g_variant_new("(ss)", *trigger, "replace"), *trigger,
+                        service_start_limit_ms(service), NULL, NULL);
+    }
+}
+
+static void let_once(gpointer once)
+{
+    const char *path = once;
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* A release that ends at once would be started again and again by the connections that wait, until its socket gives up
+ * and turns users away. So where starts wait, the pass is exchanged for one that the first of them uses up; and it is
+ * given when ours is queued, so that ours is among those that it lets through. NULL: the pass stays as it is. */
+static char *exchange_pass(const PartContext *context, const Service *service)
+{
+    g_autofree char *name = service_pass_name(service);
+    g_autofree char *pass = g_build_filename(context->place->pass, name, NULL);
+    if (!systemd_waits(context->place, service) || unlink(pass) != 0)
+        return NULL;
+    return g_strconcat(pass, WAIT_HOLD_ONCE, NULL);
+}
+
 static gboolean systemd_start(const PartContext *context, const Service *service, GError **error)
 {
     g_auto(Unit) unit = {0};
-    if (!service_check_hold(context->place, service, error) || !unit_open(context, service, &unit, error) ||
-        !is_startable(&unit, error))
+    if (!service_check_hold(context->place, service, error))
+        return FALSE;
+    g_autofree char *once = exchange_pass(context, service); /* before anybody is asked anything, which takes time */
+    if (!unit_open(context, service, &unit, error) || !is_startable(&unit, error))
         return FALSE;
     if (is_up(&unit.facts))
         return TRUE;
     /* Forgets failures, so that a limit on starts that the failed version used up does not stop the old one. */
     manager_call(unit.manager, "ResetFailedUnit", g_variant_new("(s)", unit.name), "()", NULL, NULL);
+    mend_sockets(service, &unit);
     g_autofree char *result = NULL;
-    return manager_run_job(unit.manager, "StartUnit", g_variant_new("(ss)", unit.name, "replace"), unit.name,
-                           service_start_limit_ms(service), &result, error) &&
-           unit_look(&unit, error) && judge_start(&unit, result, error);
+    gboolean ran =
+        manager_run_job_with(unit.manager, "StartUnit", g_variant_new("(ss)", unit.name, "replace"), unit.name,
+                             service_start_limit_ms(service), once ? let_once : NULL, once, &result, error);
+    if (once)
+        unlink(once);
+    return ran && unit_look(&unit, error) && judge_start(&unit, result, error);
 }
 
 /* --- stop ------------------------------------------------------------------------------------------------------- */

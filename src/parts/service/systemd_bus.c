@@ -232,6 +232,12 @@ static char *job_wait(Manager *manager, Ended *ended, const char *job, gint64 ti
 gboolean manager_run_job(Manager *manager, const char *method, GVariant *parameters, const char *unit,
                          gint64 timeout_ms, char **result, GError **error)
 {
+    return manager_run_job_with(manager, method, parameters, unit, timeout_ms, NULL, NULL, result, error);
+}
+
+gboolean manager_run_job_with(Manager *manager, const char *method, GVariant *parameters, const char *unit,
+                              gint64 timeout_ms, void (*queued)(gpointer), gpointer data, char **result, GError **error)
+{
     g_autoptr(GHashTable) results = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     Ended ended = {results};
     g_autoptr(GDBusConnection) connection = g_object_ref(manager->connection);
@@ -245,6 +251,8 @@ gboolean manager_run_job(Manager *manager, const char *method, GVariant *paramet
     if (called) {
         const char *job;
         g_variant_get(reply, "(&o)", &job);
+        if (queued)
+            queued(data);
         word = job_wait(manager, &ended, job, timeout_ms);
         if (!word)
             fault_set(error, FAULT_START, "unit '%s': no end of its job after %" G_GINT64_FORMAT " s", unit,

@@ -40,6 +40,11 @@ gboolean manager_call(Manager *manager, const char *method, GVariant *parameters
 gboolean manager_run_job(Manager *manager, const char *method, GVariant *parameters, const char *unit,
                          gint64 timeout_ms, char **result, GError **error);
 
+/* The same; `queued` (may be NULL) is called when the manager has taken the job, before it is waited for. */
+gboolean manager_run_job_with(Manager *manager, const char *method, GVariant *parameters, const char *unit,
+                              gint64 timeout_ms, void (*queued)(gpointer), gpointer data, char **result,
+                              GError **error);
+
 /* What the manager knows of a unit; loads it if need be. Strings belong to the struct. */
 typedef struct UnitFacts {
     char *load_state, *active_state, *sub_state, *file_state, *result, *control_group, *slice, *type;

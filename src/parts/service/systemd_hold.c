@@ -11,6 +11,8 @@
  * own TimeoutStartSec= goes on to mean what it says, its cgroup is empty while it waits, and without a hold our unit is
  * skipped by its conditions, so that no program of ours runs, nor has to exist, when the app starts. The same is done
  * where the unit has triggering conditions ("|") of its own, any one of which would outvote ours.
+ *
+ * Of a template unit the drop-in is the template's, so that no instance escapes it; each has a pass of its own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "model/manifest_switch.h"
 #include "parts/service/systemd_bus.h"
 #include "parts/service/systemd_units.h"
 
@@ -98,22 +101,22 @@ static char *order_text(const char *wait_unit)
 
 static char *wait_text(const char *unit, const char *hold, const char *pass, const char *command)
 {
-    return g_strdup_printf("%s[Unit]\nDescription=liftlock: %s waits for the end of an update\n"
-                           "DefaultDependencies=no\nConflicts=shutdown.target\nBefore=shutdown.target %s\n"
-                           "ConditionDirectoryNotEmpty=%s\nConditionPathExists=!%s\n"
-                           "[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=%s\n",
-                           header, unit, unit, hold, pass, command);
+    return g_strdup_printf(
+        "%s[Unit]\nDescription=liftlock: %s waits for the end of an update\n"
+        "StartLimitIntervalSec=0\nDefaultDependencies=no\nConflicts=shutdown.target\nBefore=shutdown.target %s\n"
+        "ConditionDirectoryNotEmpty=%s\nConditionPathExists=!%s\n"
+        "[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=%s\n",
+        header, unit, unit, hold, pass, command);
 }
 
-static char *wait_command(const Place *place, const char *pass, GError **error)
+static char *wait_command(const Place *place, const char *pass_quoted, GError **error)
 {
-    g_autofree char *program = liftlock_program(), *program_quoted = NULL, *hold_quoted = NULL, *pass_quoted = NULL;
+    g_autofree char *program = liftlock_program(), *program_quoted = NULL, *hold_quoted = NULL;
     if (!program) {
         fault_set(error, FAULT_SYSTEM, "cannot find the liftlock program itself");
         return NULL;
     }
-    if (!unit_quote(program, TRUE, &program_quoted, error) || !unit_quote(place->hold, TRUE, &hold_quoted, error) ||
-        !unit_quote(pass, TRUE, &pass_quoted, error))
+    if (!unit_quote(program, TRUE, &program_quoted, error) || !unit_quote(place->hold, TRUE, &hold_quoted, error))
         return NULL;
     return g_strdup_printf("%s inner wait-hold %s %s", program_quoted, hold_quoted, pass_quoted);
 }
@@ -128,6 +131,27 @@ static gboolean bring_in_line(int dirfd, const char *name, const char *text, gbo
     if (text)
         return fs_write_atomic(dirfd, name, text, strlen(text), 0644, error);
     return fs_remove_tree(dirfd, name, error) && fs_sync_dir(dirfd, error);
+}
+
+/* "web@.service" as its own files name it: each instance is meant. */
+static char *unit_of_each(const char *unit)
+{
+    const char *at = strstr(unit, "@.");
+    return at ? g_strdup_printf("%.*s@%%i%s", (int)(at - unit), unit, at + 1) : g_strdup(unit);
+}
+
+static gboolean pass_quote(const Place *place, const char *unit, gboolean in_command, char **quoted, GError **error)
+{
+    g_autofree char *path = g_build_filename(place->pass, "unit", NULL), *text = NULL;
+    if (!unit_quote(path, in_command, &text, error))
+        return FALSE;
+    /* No character of a unit's name but the backslash means something here, and a template's %i is to be replaced. */
+    if (!strstr(unit, "@.") && strchr(unit, '\\'))
+        return fault_set(error, FAULT_CONFIG, "'%s' cannot be named in a unit", unit);
+    g_autofree char *each = unit_of_each(unit);
+    g_autofree char *directory = g_path_get_dirname(text);
+    *quoted = g_strdup_printf("%s/%s%s", directory, each, in_command ? WAIT_HOLD_ONCE "\"" : "");
+    return TRUE;
 }
 
 /* A socket or path that starts the service counts even if it is not loaded yet: looking at the one of the same name
@@ -151,16 +175,18 @@ static gboolean is_triggered(Manager *manager, const char *unit, const UnitFacts
 static gboolean write_texts(const Place *place, const char *unit, gboolean waits, gboolean *changed, GError **error)
 {
     g_auto(Files) files = files_of(place, unit);
-    g_autofree char *pass = g_build_filename(place->pass, unit, NULL), *hold_text = NULL, *pass_text = NULL;
-    if (!unit_quote(place->hold, FALSE, &hold_text, error) || !unit_quote(pass, FALSE, &pass_text, error))
+    g_autofree char *hold_text = NULL, *pass_text = NULL, *pass_word = NULL;
+    if (!unit_quote(place->hold, FALSE, &hold_text, error) || !pass_quote(place, unit, FALSE, &pass_text, error) ||
+        !pass_quote(place, unit, TRUE, &pass_word, error))
         return FALSE;
-    g_autofree char *drop_in = NULL, *wait_unit = NULL;
+    g_autofree char *drop_in = NULL, *wait_unit = NULL, *each = unit_of_each(unit);
     if (waits) {
-        g_autofree char *command = wait_command(place, pass, error);
+        g_autofree char *command = wait_command(place, pass_word, error);
+        g_autofree char *waits_for = unit_of_each(files.wait_unit);
         if (!command)
             return FALSE;
-        drop_in = order_text(files.wait_unit);
-        wait_unit = wait_text(unit, hold_text, pass_text, command);
+        drop_in = order_text(waits_for);
+        wait_unit = wait_text(each, hold_text, pass_text, command);
     } else {
         drop_in = condition_text(hold_text, pass_text);
     }
@@ -186,14 +212,23 @@ gboolean systemd_equip(const PartContext *context, const Service *service, GErro
     if (!manager || !manager_unit_facts(manager, unit, &facts, error))
         return fault_prefix(error, "unit '%s'", unit);
     gboolean changed = FALSE, waits = facts.foreign_triggers || is_triggered(manager, unit, &facts);
-    if (!write_texts(context->place, unit, waits, &changed, error))
+    g_autofree char *own = service_unit_name(service_own_unit(service));
+    if (!write_texts(context->place, own, waits, &changed, error))
         return fault_prefix(error, "unit '%s'", unit);
     return !changed || manager_call(manager, "Reload", NULL, "()", NULL, error);
 }
 
+gboolean systemd_waits(const Place *place, const Service *service)
+{
+    g_autofree char *unit = service_unit_name(service_own_unit(service));
+    g_auto(Files) files = files_of(place, unit);
+    g_autofree char *path = g_build_filename(files.directory, files.wait_unit, NULL);
+    return access(path, F_OK) == 0;
+}
+
 gboolean systemd_retire(const PartContext *context, const Service *service, GError **error)
 {
-    g_autofree char *unit = service_unit_name(service->unit);
+    g_autofree char *unit = service_unit_name(service_own_unit(service));
     if (!service_check_unit_name(unit, error))
         return FALSE;
     g_auto(Files) files = files_of(context->place, unit);

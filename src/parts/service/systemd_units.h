@@ -8,6 +8,12 @@
 gboolean systemd_equip(const PartContext *context, const Service *service, GError **error);
 gboolean systemd_retire(const PartContext *context, const Service *service, GError **error);
 
+/* Whether it was given a unit that waits. */
+gboolean systemd_waits(const Place *place, const Service *service);
+
+/* A pass of this ending is used up by the start that it lets through. */
+#define WAIT_HOLD_ONCE ".once"
+
 /* FAULT_MANIFEST "'a/b' is no name of a unit" */
 gboolean service_check_unit_name(const char *unit, GError **error);
 

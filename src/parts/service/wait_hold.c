@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "parts/service/service.h"
+#include "parts/service/systemd_units.h"
 
 /* What cannot be read counts as held: a start too late can be mended, one too early cannot. */
 static gboolean hold_stands(const char *hold)
@@ -22,8 +23,8 @@ static void watch(int fd, const char *hold, const char *pass_dir, const char *pa
 {
     const guint32 events = IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE_SELF | IN_ONLYDIR;
     inotify_add_watch(fd, hold, events);
+    inotify_add_watch(fd, pass_dir_parent, events); /* first: the other may come while we are at it */
     inotify_add_watch(fd, pass_dir, events);
-    inotify_add_watch(fd, pass_dir_parent, events);
 }
 
 int service_wait_hold_main(int argc, char **argv)
@@ -38,7 +39,8 @@ int service_wait_hold_main(int argc, char **argv)
     for (;;) {
         if (fd >= 0)
             watch(fd, hold, pass_dir, pass_dir_parent); /* before looking, so that nothing is missed in between */
-        if (!hold_stands(hold) || access(pass, F_OK) == 0)
+        if (!hold_stands(hold) || (g_str_has_suffix(pass, WAIT_HOLD_ONCE) && unlink(pass) == 0) ||
+            access(pass, F_OK) == 0)
             break;
         struct pollfd wait = {.fd = fd, .events = POLLIN};
         poll(&wait, 1, 1000);
