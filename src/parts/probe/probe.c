@@ -136,7 +136,9 @@ gboolean ask_judge(const ProbeContext *context, const Check *check, const char *
 
 char *ask_path(const ProbeContext *context, const char *path)
 {
-    return g_path_is_absolute(path) ? g_strdup(path) : g_build_filename(context->part.place->root, path, NULL);
+    g_autofree char *filled = with_version(context, path);
+    return g_path_is_absolute(filled) ? g_steal_pointer(&filled)
+                                      : g_build_filename(context->part.place->root, filled, NULL);
 }
 
 /* --- asking ----------------------------------------------------------------------------------------------------- */
