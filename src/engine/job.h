@@ -28,6 +28,7 @@ typedef struct Job {
     PartContext part;    /* for programs whose life counts as the job's */
     PartContext service; /* for services: they outlive the job */
     RemoteSession *session;
+    gint64 switched_ms; /* when this process led users to the new release; 0: another one did, or nobody */
     gboolean going_back;
     gboolean unconcluded;   /* the journal does not take the verdict: the job stays open */
     gboolean return_wanted; /* observe asks for a return job after this one */

@@ -4,6 +4,8 @@
 
 #include "base/fault.h"
 #include "engine/claims.h"
+#include "engine/live_switch.h"
+#include "model/manifest_switch.h"
 #include "parts/service/service.h"
 
 #include <string.h>
@@ -92,7 +94,7 @@ gboolean live_equip(Job *job, GError **error)
 static gboolean has_unit(const Manifest *manifest, const char *unit)
 {
     for (guint i = 0; manifest && i < manifest->services->len; i++)
-        if (g_strcmp0(((const Service *)g_ptr_array_index(manifest->services, i))->unit, unit) == 0)
+        if (g_strcmp0(service_own_unit(g_ptr_array_index(manifest->services, i)), unit) == 0)
             return TRUE;
     return FALSE;
 }
@@ -101,7 +103,8 @@ gboolean live_unequip(Job *job, const Manifest *mine, const Manifest *theirs, GE
 {
     for (guint i = 0; mine && i < mine->services->len; i++) {
         const Service *service = g_ptr_array_index(mine->services, i);
-        if (!has_unit(theirs, service->unit) && !service_find(service)->retire(&job->service, service, error))
+        if (!has_unit(theirs, service_own_unit(service)) &&
+            !service_find(service)->retire(&job->service, service, error))
             return FALSE;
     }
     return TRUE;
@@ -111,7 +114,8 @@ static gboolean stop_services(Job *job, const Manifest *manifest, GError **error
 {
     for (guint i = manifest ? manifest->services->len : 0; i > 0; i--) {
         const Service *service = g_ptr_array_index(manifest->services, i - 1);
-        if (!service_find(service)->stop(&job->service, service, error))
+        gboolean goes_on = manifest == job->installed && live_crosses(job, service);
+        if (!goes_on && !service_find(service)->stop(&job->service, service, error))
             return FALSE;
     }
     return TRUE;
@@ -152,6 +156,10 @@ gboolean live_start_new(Job *job, GError **error)
 {
     for (guint i = 0; i < job->manifest->services->len; i++) {
         const Service *service = g_ptr_array_index(job->manifest->services, i);
+        /* An instance that is there already, of a job before or by somebody's hand, proves nothing. */
+        if (service->template_ && !live_is_masked(job, service) &&
+            !service_find(service)->stop(&job->service, service, error))
+            return FALSE;
         if (service->starts == STARTS_BEFORE_COMMIT && !live_is_masked(job, service) &&
             !start_service(job, service, error))
             return FALSE;

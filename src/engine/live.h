@@ -17,7 +17,8 @@ gboolean live_equip(Job *job, GError **error);
 /* Takes those away again from the units of `mine` that `theirs` (NULL: nobody) does not have. */
 gboolean live_unequip(Job *job, const Manifest *mine, const Manifest *theirs, GError **error);
 
-/* Stops all services of the installed release, last started first, each observed gone. */
+/* Stops all services of the installed release but those that go on serving (live_switch.h), last started first, each
+ * observed gone. */
 gboolean live_stop_all(Job *job, GError **error);
 
 /* Whether live_record found that the administrator masked the unit: nobody can start it. */

@@ -9,10 +9,12 @@
 #include "engine/expected.h"
 #include "engine/job.h"
 #include "engine/planner_kept.h"
+#include "engine/planner_switch.h"
 #include "engine/preconditions.h"
 #include "engine/rehearsal.h"
 #include "engine/room.h"
 #include "engine/sql_step.h"
+#include "model/manifest_switch.h"
 #include "parts/backup/backup.h"
 
 #include <string.h>
@@ -266,10 +268,11 @@ static void object_to_claimed(Planner *planner, const PartContext *part, Plan *p
 {
     for (guint i = 0; i < planner->manifest->services->len; i++) {
         const Service *service = g_ptr_array_index(planner->manifest->services, i);
-        g_autofree char *owner = service->unit ? journal_owner(planner->journal, "unit", service->unit) : NULL;
+        const char *unit = service_own_unit(service);
+        g_autofree char *owner = unit ? journal_owner(planner->journal, "unit", unit) : NULL;
         if (owner && strcmp(owner, plan->app) != 0)
             objection_add(plan->objections, FAULT_POLICY, NULL, "what must switch together is one app",
-                          "unit '%s' belongs to the app '%s'", service->unit, owner);
+                          "unit '%s' belongs to the app '%s'", unit, owner);
     }
     g_autoptr(GPtrArray) own = data_sets_own_new();
     g_autoptr(GPtrArray) sets = g_ptr_array_new();
@@ -358,6 +361,7 @@ static void plan_object(Planner *planner, Plan *plan, const Release *release)
     object_to_unsupported(planner->manifest, plan);
     object_to_missing_fence(planner, plan);
     object_to_claimed(planner, &part, plan);
+    planner_switch(planner, plan);
     object_to_data(planner, &part, plan);
     object_to_broken_way_back(planner, plan);
     object_to_long_fence(planner, plan);

@@ -5,6 +5,8 @@
 #include "base/fs.h"
 #include "engine/data.h"
 #include "engine/live.h"
+#include "engine/live_switch.h"
+#include "model/manifest_switch.h"
 #include "parts/backup/backup.h"
 
 #include <errno.h>
@@ -155,7 +157,7 @@ static gboolean own_record(Job *job, GError **error)
         const Service *service = g_ptr_array_index(job->manifest->services, i);
         if (service->unit) {
             g_ptr_array_add(kinds, (gpointer) "unit");
-            g_ptr_array_add(names, g_strdup(service->unit));
+            g_ptr_array_add(names, g_strdup(service_own_unit(service)));
         }
     }
     data_claims(&job->part, job->sets, kinds, names);
@@ -167,9 +169,9 @@ gboolean retire_surplus(Job *job, GError **error)
     if (job->plan->kind == PLAN_BACKUP)
         return backups_prune(job, error);
     catalog_cache_prune(job->place, job->plan->to_sha256);
-    return own_record(job, error) && live_unequip(job, job->installed, job->manifest, error) &&
-           releases_prune(job, error) && backups_prune(job, error) && wayback_prune(job, error) &&
-           jobs_prune(job, error);
+    return own_record(job, error) && live_switch_retire(job, error) &&
+           live_unequip(job, job->installed, job->manifest, error) && releases_prune(job, error) &&
+           backups_prune(job, error) && wayback_prune(job, error) && jobs_prune(job, error);
 }
 
 static gboolean app_records_remove(Job *job, GError **error)
@@ -204,7 +206,8 @@ static void databases_tidy(Job *job)
 gboolean retire_app(Job *job, GError **error)
 {
     databases_tidy(job);
-    if (!live_unequip(job, job->manifest, NULL, error) || !job->layout->prepare_revert(&job->part, NULL, error))
+    if (!live_switch_retire(job, error) || !live_unequip(job, job->manifest, NULL, error) ||
+        !job->layout->prepare_revert(&job->part, NULL, error))
         return FALSE;
     static const char *const program[] = {"releases", "system", ".liftlock"};
     static const char *const data[] = {"shared", "logs"};

@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "engine/claims.h"
 #include "engine/live.h"
+#include "engine/live_switch.h"
 #include "engine/retire.h"
 
 #include <string.h>
@@ -37,7 +38,7 @@ gboolean open_act(Job *job, GError **error)
 {
     g_autofree char *claim = g_strconcat("job-", job->id, NULL);
     const Manifest *old = job->installed ? job->installed : job->manifest;
-    if (!config_place(job, error) || !live_put_to_rest(job, error) ||
+    if (!config_place(job, error) || !live_put_to_rest(job, error) || !live_switch_over(job, error) ||
         !claim_lift(job->place, CLAIM_HOLD, claim, error) || !passes_clear(job->place, error) ||
         !claim_lift(job->place, CLAIM_FENCE, claim, error) || !fence_file_update(job->place, old->fence.file, error) ||
         !fence_file_update(job->place, job->manifest->fence.file, error))
@@ -45,7 +46,7 @@ gboolean open_act(Job *job, GError **error)
     if (job->plan->kind == PLAN_UNINSTALL) /* the deed itself, not tidying up: it is uninstalled when nothing is left */
         return retire_app(job, error);
     g_autofree char *old_tree = job->plan->from ? job_tree(job, job->plan->from) : NULL;
-    if (job->installed && old->fence.off &&
+    if (job->installed && old->fence.off && !live_crosses_any(job) &&
         !part_run_line(&job->part, "fence hook", old->fence.off, old_tree, old->fence.max_ms, FAULT_HOOK, error))
         return FALSE;
     /* What runs is proven; a worker that does not come up is for observe to judge. Our own failure is tried again. */

@@ -133,7 +133,8 @@ static gboolean sync_root(Job *job, GError **error)
  * data come in, all services were stopped and observed to be.) */
 static gboolean copies(const Job *job)
 {
-    const Manifest *manifest = job->installed ? job->installed : job->manifest;
+    gboolean changes_data = !job->installed || step_is_in(step_find("stage"), job->plan->kind);
+    const Manifest *manifest = changes_data ? job->manifest : job->installed;
     gboolean at_rest = dumps_in_fence(job) || (!job->installed && !leaves_data_alone(job));
     return manifest->fence.mode != FENCE_NONE || at_rest;
 }

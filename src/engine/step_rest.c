@@ -8,6 +8,7 @@
 #include "engine/claims.h"
 #include "engine/data.h"
 #include "engine/live.h"
+#include "engine/live_switch.h"
 #include "engine/preconditions.h"
 #include "engine/room.h"
 #include "parts/backup/backup.h"
@@ -80,7 +81,8 @@ static gboolean baseline_take(Job *job, GError **error)
         if (!service_named(job->installed, service->name) && !live_record(job, service, error))
             return FALSE;
     }
-    if (step_is_in(step_find("start"), job->plan->kind) && !live_can_be_proven(job, error))
+    if (step_is_in(step_find("start"), job->plan->kind) &&
+        (!live_can_be_proven(job, error) || !live_switch_check(job, error)))
         return FALSE;
     if (!job->installed)
         return TRUE;
@@ -169,6 +171,8 @@ gboolean fence_act(Job *job, GError **error)
     const Manifest *manifest = fencing_manifest(job);
     g_autofree char *name = claim_name(job);
     g_autofree char *reason = fence_reason(job);
+    if (live_crosses_any(job)) /* users go on writing; the plan has proved that both releases can live with that */
+        return TRUE;
     gint64 until_s = manifest->fence.max_ms > 0 ? clock_now_s() + manifest->fence.max_ms / 1000 : 0;
     if (!claim_set(job->place, CLAIM_FENCE, name, reason, until_s, error) ||
         !fence_file_update(job->place, manifest->fence.file, error))
@@ -188,7 +192,7 @@ gboolean fence_undo(Job *job, GError **error)
         !fence_file_update(job->place, manifest->fence.file, error))
         return FALSE;
     g_autoptr(GError) hook = NULL;
-    if (job->installed && !fence_hook(job, "fence hook", manifest->fence.off, &hook))
+    if (job->installed && !live_crosses_any(job) && !fence_hook(job, "fence hook", manifest->fence.off, &hook))
         job_say(job, "%s", hook->message);
     return TRUE;
 }
@@ -237,7 +241,8 @@ gboolean stop_act(Job *job, GError **error)
     /* The hold comes first: nothing may come back by itself between our stop and our look. */
     if (!claim_set(job->place, CLAIM_HOLD, name, reason, 0, error) || !passes_clear(job->place, error))
         return FALSE;
-    return live_stop_all(job, error) && sessions_gone(job, error);
+    return live_switch_keep(job, error) && live_stop_all(job, error) &&
+           (live_crosses_any(job) || sessions_gone(job, error));
 }
 
 gboolean stop_undo(Job *job, GError **error)
