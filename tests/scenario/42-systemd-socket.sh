@@ -1,10 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # An app behind a socket of systemd: during an update, and after a crash of the host in the middle of one, connections wait
-# and are answered afterwards; none is refused, and none wakes the app before its time.
+# and are answered afterwards; none is refused, and none wakes the app before its time. S22: 500 requests a second go on.
 . "$(dirname "$0")/lib.sh"
 . "$tree/tests/scenario/lib-machine.sh"
-machine_make
+. "$tree/tests/scenario/lib-tiny.sh"
+app=bookshelf
+tiny_machine
 unit bookshelf.socket <<END
 [Socket]
 ListenStream=127.0.0.1:$port
@@ -92,3 +94,37 @@ shows 3.0.0 "$books"
 note "uninstall"
 expect_exit 0 lift uninstall bookshelf --yes
 expect_same "files of ours among the units" "$(find "$SD_ROOT/etc/systemd/system" -name '*liftlock*')" ""
+
+note "users who never stop asking: none is turned away, by an update nor by one that fails"
+app=tiny
+rm "$work/published"
+unit tiny.socket <<'END'
+[Socket]
+ListenStream=127.0.0.1:8422
+END
+unit tiny.service <<'END'
+[Service]
+User=liftlock-test
+WorkingDirectory=/opt/tiny/current
+ExecStart=/opt/tiny/current/bin/server -
+END
+inside systemctl daemon-reload
+inside systemctl start tiny.socket
+services='  - {name: web, unit: tiny.service}'
+identity='http: "http://127.0.0.1:8422/about"'
+tiny_make 1.0.0
+publish 1.0.0
+expect_exit 0 lift install /srv/source --trust none --name tiny --user liftlock-test
+tiny_make 2.0.0
+publish 2.0.0
+hammer 8422
+expect_exit 0 lift update tiny
+hammer_end "update behind a socket"
+ok "users reach 2.0.0" says 8422 2.0.0
+tiny_make 3.0.0
+printf '#!/bin/sh\nexit 3\n' >"$work/tree-3.0.0/bin/server"
+publish 3.0.0
+hammer 8422
+expect_exit 4 lift update tiny
+hammer_end "broken release behind a socket"
+ok "users reach 2.0.0" says 8422 2.0.0

@@ -16,6 +16,7 @@
 # shellcheck disable=SC2154 # $tree, $build and $work come from lib.sh
 . "$tree/tests/scenario/lib-systemd.sh"
 port=8421
+app=bookshelf
 scenario_end() { sd_teardown; }
 
 inside() { sd_run "$@"; }
@@ -47,7 +48,13 @@ END
 
 tree_make() {
     "$tree/examples/bookshelf/make-release" "$2" "$work/tree-$1" "$port"
-    cat >"$work/tree-$1/bin/pause" <<'END'
+    pause_program "$work/tree-$1/bin/pause"
+    tree_edit "$1" VERSION "s/.*/$1/"
+    tree_edit "$1" liftlock.yaml -e "s/^version: .*/version: $1/" -e 's/{name: web, .*}/{name: web, unit: bookshelf.service}/'
+}
+
+pause_program() { # pause_program FILE: makes what `pause` and `go_on` are about
+    cat >"$1" <<'END'
 #!/bin/sh
 # waits while /srv/pause/STEP is there
 while [ -e "/srv/pause/$1" ]; do
@@ -56,9 +63,7 @@ while [ -e "/srv/pause/$1" ]; do
 done
 rm -f "/srv/paused/$1"
 END
-    chmod 755 "$work/tree-$1/bin/pause"
-    tree_edit "$1" VERSION "s/.*/$1/"
-    tree_edit "$1" liftlock.yaml -e "s/^version: .*/version: $1/" -e 's/{name: web, .*}/{name: web, unit: bookshelf.service}/'
+    chmod 755 "$1"
 }
 
 tree_edit() {
@@ -70,15 +75,15 @@ tree_edit() {
 manifest_add() { printf '%s\n' "$2" >>"$work/tree-$1/liftlock.yaml"; }
 
 publish() {
-    archive=$SD_ROOT/srv/source/bookshelf-$1.tar.zst
+    archive=$SD_ROOT/srv/source/$app-$1.tar.zst
     tar -C "$work/tree-$1" -cf - . | zstd -q -f -o "$archive"
     printf '%s %s %s\n' "$1" "$(sha256sum <"$archive" | cut -d' ' -f1)" "$(stat -c %s "$archive")" >>"$work/published"
     {
-        printf '{"app": "bookshelf", "channels": {"stable": "%s"}, "releases": [' "$1"
+        printf '{"app": "%s", "channels": {"stable": "%s"}, "releases": [' "$app" "$1"
         comma=
         while read -r version sha256 size; do
-            printf '%s\n{"version": "%s", "url": "bookshelf-%s.tar.zst", "sha256": "%s", "size": %s, "released": "2026-10-01T00:00:00Z"}' \
-                "$comma" "$version" "$version" "$sha256" "$size"
+            printf '%s\n{"version": "%s", "url": "%s-%s.tar.zst", "sha256": "%s", "size": %s, "released": "2026-10-01T00:00:00Z"}' \
+                "$comma" "$version" "$app" "$version" "$sha256" "$size"
             comma=,
         done <"$work/published"
         printf ']}\n'
@@ -92,12 +97,12 @@ paused() { [ -e "$SD_ROOT/srv/paused/$1" ]; }
 about() { inside curl -sS --max-time 5 "http://127.0.0.1:$port/about"; }
 books() { inside curl -sS --max-time 5 "http://127.0.0.1:$port/books"; }
 add_book() { inside curl -sS -f --max-time 5 -o /dev/null -d "title=$1" "http://127.0.0.1:$port/"; }
-live() { readlink "$SD_ROOT/opt/bookshelf/current"; }
+live() { readlink "$SD_ROOT/opt/$app/current"; }
 answers() { [ "$(about 2>/dev/null)" = "{\"name\": \"bookshelf\", \"version\": \"$1\"}" ]; }
 app_processes() { inside pgrep -fc 'bin/bookshel[f]'; }
 jobs_at_work() { inside systemctl list-units --plain --no-legend 'liftlock-job-*' | cut -d ' ' -f 1; }
 is_at_rest() { [ -z "$(jobs_at_work)" ]; }
-claims_of() { find "$SD_ROOT/var/lib/liftlock/bookshelf/$1" -type f | wc -l; }
+claims_of() { find "$SD_ROOT/var/lib/liftlock/$app/$1" -type f | wc -l; }
 starts() {
     uniq "$SD_ROOT/srv/starts" 2>/dev/null | tr '\n' ' ' | sed 's/ $//'
     rm -f "$SD_ROOT/srv/starts"
