@@ -191,5 +191,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < ANSWERS && *client.answers[i]; i++)
         printf(" %s", client.answers[i]);
     printf("\n");
+    close(client.epoll);
+    free(client.all);
     return 0;
 }
