@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 void fs_fd_clear(int *fd)
@@ -130,6 +132,26 @@ char *fs_temporary_name(void)
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         random = (guint64)g_get_monotonic_time();
     return g_strdup_printf(".liftlock-%ld-%016" G_GINT64_MODIFIER "x.tmp", (long)getpid(), random);
+}
+
+#define ABANDONED_AFTER_S 3600
+
+gboolean fs_is_abandoned(int dirfd, const char *name)
+{
+    static const char prefix[] = ".liftlock-";
+    enum { RANDOM_DIGITS = 16 };
+    if (!g_str_has_prefix(name, prefix) || !g_ascii_isdigit(name[strlen(prefix)]))
+        return FALSE;
+    char *end;
+    gint64 pid = g_ascii_strtoll(name + strlen(prefix), &end, 10);
+    if (*end != '-' || strspn(end + 1, "0123456789abcdef") != RANDOM_DIGITS ||
+        !g_str_equal(end + 1 + RANDOM_DIGITS, ".tmp"))
+        return FALSE;
+    struct stat st;
+    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || S_ISDIR(st.st_mode) ||
+        time(NULL) - st.st_mtime < ABANDONED_AFTER_S)
+        return FALSE;
+    return pid <= 0 || pid > G_MAXINT || (kill((pid_t)pid, 0) != 0 && errno == ESRCH);
 }
 
 /* --- directories --- */

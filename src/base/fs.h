@@ -56,6 +56,9 @@ gboolean fs_rename(int from_dirfd, const char *from, int to_dirfd, const char *t
                    GError **error); /* + fsync of both directories */
 gboolean fs_remove_tree(int dirfd, const char *path,
                         GError **error); /* absent is good; never follows a link; clears read-only */
+/* Whether it is a temporary file of fs_write_atomic or fs_link_atomic that nobody will put in its place any more: the
+ * process is gone, and it is older than an hour (which speaks for processes that we cannot see). */
+gboolean fs_is_abandoned(int dirfd, const char *name);
 gboolean fs_sync_dir(int dirfd, GError **error);
 gboolean fs_sync_file_system(int fd, GError **error); /* syncfs: all of the file system that fd is on */
 

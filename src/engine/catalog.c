@@ -250,7 +250,7 @@ void catalog_cache_prune(const Place *place, const char *keep)
     g_autoptr(GDir) dir = g_dir_open(place->cache, 0, NULL);
     const char *name;
     while (dir && (name = g_dir_read_name(dir)))
-        if (g_str_has_prefix(name, "archive-") && g_strcmp0(name, kept) != 0) {
+        if ((g_str_has_prefix(name, "archive-") && g_strcmp0(name, kept) != 0) || g_str_has_prefix(name, "part-")) {
             g_autofree char *path = g_build_filename(place->cache, name, NULL);
             unlink(path);
         }

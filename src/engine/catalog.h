@@ -49,5 +49,6 @@ Manifest *catalog_manifest(Catalog *catalog, const Release *release, RemoteProgr
 Manifest *manifest_from_fd(int fd, const char *name, char **records, GError **error);
 Manifest *manifest_from_records(const char *records, GError **error);
 
-/* Removes archives of other releases than `keep` (a digest; NULL: all) from the cache. */
+/* Removes archives of other releases than `keep` (a digest; NULL: all) from the cache, and the notes by which halves of
+ * them would be resumed. */
 void catalog_cache_prune(const Place *place, const char *keep);

@@ -4,6 +4,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "engine/data.h"
+#include "engine/leftovers.h"
 #include "engine/live.h"
 #include "engine/live_switch.h"
 #include "model/manifest_switch.h"
@@ -171,7 +172,8 @@ gboolean retire_surplus(Job *job, GError **error)
     catalog_cache_prune(job->place, job->plan->to_sha256);
     return own_record(job, error) && live_switch_retire(job, error) &&
            live_unequip(job, job->installed, job->manifest, error) && releases_prune(job, error) &&
-           backups_prune(job, error) && wayback_prune(job, error) && jobs_prune(job, error);
+           backups_prune(job, error) && wayback_prune(job, error) && jobs_prune(job, error) &&
+           leftovers_prune(job->journal, job->place, job->sets, job->manifest->fence.file, error);
 }
 
 static gboolean app_records_remove(Job *job, GError **error)

@@ -123,8 +123,15 @@ expect_text "$out" "bookshelf 2.0.1: NOT HEALTHY"
 expect_text "$out" "  BAD service web: not running"
 expect_exit 5 lift inspect --json
 json "BROKEN in JSON" "j[0]['condition'] == 'BROKEN' and any(i['severity'] == 'error' for i in j[0]['issues'])"
+left=$host/opt/bookshelf/.liftlock-4194305-0123456789abcdef.tmp # of a process that there cannot be
+unborn=$host/var/lib/liftlock/bookshelf/jobs/20260101-000000-00aa
+as_user touch -d '2 hours ago' "$left"
+as_user mkdir "$unborn"
+as_user touch -d '2 hours ago' "$unborn"
 expect_exit 0 lift restart bookshelf
 expect_text "$out" "bookshelf 2.0.1 runs again"
+expect_no_file "$left"
+expect_no_file "$unborn"
 expect_exit 0 lift health bookshelf
 
 note "backups: made by hand, verified, put back after saying what that loses"
