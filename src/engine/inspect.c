@@ -2,6 +2,8 @@
 /* inspect and health: a closer look than status takes. */
 #include "engine/status.h"
 
+#include "base/fault.h"
+#include "engine/catalog.h"
 #include "engine/claims.h"
 #include "engine/live.h"
 #include "engine/observed.h"
@@ -117,6 +119,27 @@ static void inspect_tree(Observed *observed, Node *issues, Condition *worst)
                   "somebody changed the release's files; 'liftlock update' or 'liftlock rollback' replaces them");
 }
 
+/* Whoever wants to go back is to hear of a damaged release today, not then. */
+static void inspect_ways_back(Observed *observed, Node *issues, Condition *worst)
+{
+    g_autoptr(GPtrArray) records = observed->journal ? journal_releases(observed->journal, observed->app, NULL) : NULL;
+    for (guint i = 0; records && i < records->len; i++) {
+        const ReleaseRecord *record = g_ptr_array_index(records, i);
+        if (g_strcmp0(record->version, observed->version) == 0 ||
+            !journal_was_live(observed->journal, observed->app, record->version))
+            continue;
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Manifest) manifest = manifest_from_records(record->manifest, &error);
+        const LayoutDriver *layout = manifest ? layout_find(manifest->layout, &error) : NULL;
+        if (layout && layout->verify(observed->place, record->version, record->tree, &error))
+            continue;
+        g_autofree char *what = fault_text(error);
+        g_autofree char *text = g_strdup_printf("a way back is damaged: %s", what);
+        add_issue(issues, worst, CONDITION_DEGRADED, text,
+                  "'liftlock rollback' will not go there until its files are as they were");
+    }
+}
+
 static void inspect_jobs(Observed *observed, Node *issues, Condition *worst)
 {
     if (!observed->journal)
@@ -156,6 +179,7 @@ Node *inspect_app(const HostPlace *host, const char *app, GError **error)
     inspect_jobs(observed, issues, &worst);
     inspect_claims(observed, issues, &worst);
     inspect_tree(observed, issues, &worst);
+    inspect_ways_back(observed, issues, &worst);
     const Node *checks = node_get(health, "checks");
     for (guint i = 0; i < checks->items->len; i++) {
         const Node *check = g_ptr_array_index(checks->items, i);

@@ -83,6 +83,8 @@ gboolean journal_job_close(Journal *journal, const char *id, GError **error);
 JobRecord *journal_job(Journal *journal, const char *id, GError **error); /* NULL without error */
 JobRecord *journal_job_open_of(Journal *journal, const char *app,
                                GError **error); /* the app's open job; NULL without error */
+/* Whether a job that ended well made it the live release once: only then it is a way back. */
+gboolean journal_was_live(Journal *journal, const char *app, const char *version);
 GPtrArray *journal_jobs(Journal *journal, const char *app, gint64 limit,
                         GError **error); /* JobRecord, newest first; app NULL: all */
 

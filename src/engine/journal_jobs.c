@@ -111,6 +111,13 @@ GPtrArray *journal_jobs(Journal *journal, const char *app, gint64 limit, GError 
     return record_rows_end(&rows, good);
 }
 
+gboolean journal_was_live(Journal *journal, const char *app, const char *version)
+{
+    return database_int(journal->database, 0,
+                        "SELECT count(*) FROM job WHERE app = ? AND version_to = ? AND verdict = 'updated'", "ss", app,
+                        version) > 0;
+}
+
 static gboolean mark_put(Journal *journal, const char *job, const char *step, const char *mark, gint64 duration_ms,
                          GError **error)
 {

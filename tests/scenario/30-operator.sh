@@ -114,6 +114,21 @@ as_user chmod u+w "$file"
 as_user cp "$tree/examples/bookshelf/2.0.0/books.py" "$file"
 as_user chmod u-w "$file"
 expect_exit 0 lift inspect
+old=$host/opt/bookshelf/releases/1.0.0/books.py
+as_user chmod u+w "$old"
+as_user cp "$old" "$work/old"
+echo '# by hand' | as_user tee -a "$old" >/dev/null
+as_user chmod u-w "$old"
+expect_exit 1 lift inspect
+expect_text "$out" "bookshelf 2.0.1: DEGRADED"
+expect_text "$out" "  warning  a way back is damaged: releases/1.0.0: not the tree that was sealed"
+expect_text "$out" "           'liftlock rollback' will not go there until its files are as they were"
+expect_exit 5 lift rollback bookshelf --to 1.0.0 --yes
+expect_text "$err" "liftlock: releases/1.0.0: not the tree that was sealed"
+as_user chmod u+w "$old"
+as_user cp "$work/old" "$old"
+as_user chmod u-w "$old"
+expect_exit 0 lift inspect
 expect_exit 0 lift health bookshelf --json
 json "health names its checks" "j['healthy'] and [c['name'] for c in j['checks']] == ['service web', 'identity', 'health']"
 kill "$(service_pid)"
