@@ -102,26 +102,24 @@ static gint64 written(const PartContext *context, const DataSet *set, const char
 }
 
 static gboolean swap(const PartContext *context, const DataSet *set, const char *name, const char *incoming,
-                     gint64 incoming_oid, const char *aside, gboolean *swapped, GError **error)
+                     gint64 incoming_oid, const char *aside, GError **error)
 {
     Node *request = node_new_map();
     node_set_text(request, "incoming", incoming);
     node_set_int(request, "incoming_oid", incoming_oid);
     node_set_text(request, "aside", aside);
     g_autoptr(Node) answer = postgres_do(context, set, POSTGRES_AS_ADMIN, "swap", name, request, error);
-    *swapped = node_get_bool(answer, "swapped", FALSE);
     return answer != NULL;
 }
 
 static gboolean put_back(const PartContext *context, const DataSet *set, GError **error)
 {
     g_auto(Copied) copied = {0};
-    gboolean swapped;
     if (!copied_read(context, set, &copied) || copied.copy_oid == 0)
         return fault_set(error, FAULT_STATE, "nothing is known of a copy");
     g_autofree char *incoming = postgres_beside(copied.name, "copy", context->job);
     g_autofree char *aside = postgres_beside(copied.name, "failed", context->job);
-    return swap(context, set, copied.name, incoming, copied.copy_oid, aside, &swapped, error);
+    return swap(context, set, copied.name, incoming, copied.copy_oid, aside, error);
 }
 
 /* What came through the fence is in what failed, and only there: people want to know. */
@@ -146,13 +144,12 @@ static gboolean restore(const PartContext *context, const DataSet *set, const ch
 {
     g_auto(Copied) copied = {0};
     gint64 oid = 0;
-    gboolean swapped;
     if (!copied_read(context, set, &copied) || copied.copy_oid == 0)
         return fault_set(error, FAULT_STATE, "nothing is known of a copy");
     g_autofree char *incoming = postgres_beside(copied.name, "restore", context->job);
     g_autofree char *aside = postgres_beside(copied.name, "replaced", context->job);
     return postgres_fill(context, set, directory, copied.name, incoming, &oid, error) &&
-           swap(context, set, copied.name, incoming, oid, aside, &swapped, error);
+           swap(context, set, copied.name, incoming, oid, aside, error);
 }
 
 /* --- what is left -------------------------------------------------------------------------------------------- */
