@@ -17,6 +17,7 @@ expect_same "migrations that were run" "$(applied)" 3
 expect_exit 0 lift status bayanat
 expect_no_text "$out" "ge:heim"
 ok "users write" write_begin
+ok "and bring a file" inside curl -sSf --max-time 5 -o /dev/null -d 'a photograph' "http://127.0.0.1:$port/media/photo"
 
 note "happy: new code, new schema, every row"
 publish 3.1.0
@@ -29,6 +30,11 @@ ok "users write on" wait_for 10 sh -c "[ \$(wc -l <'$work/acknowledged') -gt 200
 all_there
 expect_same "databases" "$(databases)" bayanat
 expect_exit 0 lift backup verify bayanat
+expect_exit 0 lift maintenance bayanat on
+page=$(inside curl -sS --max-time 5 -w '%{http_code}' "http://127.0.0.1:$port/")
+expect_same "what users get then: a page that comes again by itself" \
+    "${page%%><title*} ${page##*>}" '<!doctype html><meta http-equiv="refresh" content="2" 503'
+expect_exit 0 lift maintenance bayanat off
 shape=$(shape)
 
 note "a bad migration: the third of the new files fails, and nothing of any of them is left"
@@ -49,6 +55,7 @@ expect_text "$err" "liftlock: probe: test 'health' of bayanat 3.3.0: HTTP 500, n
 shows 3.1.0
 expect_same "the schema" "$(shape)" "$shape"
 expect_same "titles with a label" "$(psql_app "SELECT count(*) FROM bulletin WHERE title LIKE '%labelled%'")" 0
+expect_file "$SD_ROOT$app/shared/media/photo" 'a photograph'
 all_there
 
 note "killed: the job, with everything that it started, in the middle of a migration; then the host"
