@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#define OLD_DEADLINE_MS 60000
 #define LOOK_AGAIN_MS 100
 
 gboolean live_has_identity(const Manifest *manifest)
@@ -76,7 +75,7 @@ gboolean live_prove_old(Job *job, GError **error)
     if (!job->installed)
         return TRUE;
     const char *baseline = job_fact(job, "baseline.identity");
-    gint64 deadline = clock_monotonic_ms() + OLD_DEADLINE_MS;
+    gint64 deadline = clock_monotonic_ms() + job->installed->probe.deadline_ms; /* as when it went live */
     for (;;) {
         g_autoptr(GError) local = NULL;
         gboolean good = TRUE;
