@@ -229,14 +229,41 @@ static void reject_if_to_blame(Job *job, const Step *step, const GError *cause)
         job_say(job, "%s", local->message);
 }
 
+/* Why the job turned back, for a recovery that has to go the same way once more: what failed by itself is not tried
+ * again as if a crash had interrupted it. Best effort: without it, it was a crash. */
+#define FACT_CAUSE "failed"
+
+static void cause_note(Job *job, const Step *step, const GError *cause)
+{
+    g_autofree char *note =
+        g_strdup_printf("%s %s %s", step->name, fault_row(fault_code_of(cause))->name, cause->message);
+    if (fault_code_of(cause) != FAULT_INTERRUPTED)
+        job_fact_note(job, FACT_CAUSE, note, NULL);
+}
+
+/* What was noted of this step, or that it was interrupted. */
+static void cause_recall(Job *job, const Step *step, GError **cause)
+{
+    const char *note = step ? job_fact(job, FACT_CAUSE) : NULL;
+    g_auto(GStrv) words = g_strsplit(note ? note : "", " ", 3);
+    for (int code = 0; g_strv_length(words) == 3 && strcmp(words[0], step->name) == 0 && code < FAULT_N_CODES; code++)
+        if (strcmp(words[1], fault_row((enum fault_code)code)->name) == 0) {
+            g_set_error_literal(cause, FAULT, code, words[2]);
+            return;
+        }
+    fault_set(cause, FAULT_INTERRUPTED, "interrupted in step '%s'", step ? step->name : "none");
+}
+
 static Verdict fail(Job *job, const Step *begun, const GError *cause)
 {
     log_step(job, begun, "failed", -1, cause);
+    cause_note(job, begun, cause);
     gboolean fenced = was_fenced(job, begun);
     g_autoptr(GError) local = NULL;
     const Step *reached = NULL;
     if (!go_back(job, begun, &reached, &local)) {
-        fault_prefix(&local, "the way back from '%s' failed", cause->message);
+        g_autofree char *from = fault_text(cause);
+        fault_prefix(&local, "the way back from '%s' failed", from);
         const char *state = is_at_rest(reached) ? "fence and hold stand and nothing runs"
                                                 : "what ran before runs on, but users may still be kept out";
         fault_hint(&local, "%s; mend what is named, then run 'liftlock recover %s'", state, job->plan->app);
@@ -399,7 +426,7 @@ Verdict transaction_recover(Job *job)
         return conclude(job, VERDICT_NEEDS_HELP, NULL, cause);
     if (committed)
         return run_after_commit(job, step_index(step_find("commit")) + 1);
-    fault_set(&cause, FAULT_INTERRUPTED, "interrupted in step '%s'", begun ? begun->name : "none");
+    cause_recall(job, begun, &cause);
     if (begun)
         return fail(job, begun, cause);
     Verdict verdict = conclude(job, VERDICT_FAILED, NULL, cause);
