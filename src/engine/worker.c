@@ -116,11 +116,14 @@ char *job_create(const HostPlace *host, const Place *place, Journal *journal, co
     return g_steal_pointer(&id);
 }
 
+#define WORKER_MARK "LIFTLOCK_WORKER=" /* by which its process is found before it has the lock */
+
 /* What a job must know of its caller's environment: the root, and the limits that an ordinary user set there. A root
  * job is told nothing. */
-static GPtrArray *environment_new(const HostPlace *host)
+static GPtrArray *environment_new(const HostPlace *host, const char *id)
 {
     GPtrArray *environment = g_ptr_array_new_with_free_func(g_free);
+    g_ptr_array_add(environment, g_strconcat(WORKER_MARK, id, NULL));
     if (host->own_root)
         g_ptr_array_add(environment, g_strconcat("LIFTLOCK_ROOT=", host->root, NULL));
     for (const Key *key = host_config_keys; key->name && geteuid() != 0; key++) {
@@ -136,7 +139,7 @@ gboolean worker_start(const HostPlace *host, const Place *place, const char *id,
 {
     g_autofree char *program = g_build_filename(place->jobs, id, "bin", "liftlock", NULL);
     const char *const argv[] = {program, "inner", "job", place->app, id, mode == WORKER_RUN ? "run" : "recover", NULL};
-    g_autoptr(GPtrArray) variables = environment_new(host);
+    g_autoptr(GPtrArray) variables = environment_new(host, id);
     const char *const *environment = (const char *const *)variables->pdata;
     if (service_manager_available(place)) {
         g_autofree char *unit = quiet_unit_name(id);
@@ -328,6 +331,14 @@ static gboolean worker_lives(const Place *place, const char *id)
     return holder && holder->alive && strcmp(holder->job, id) == 0;
 }
 
+/* A loaded host may keep it from the lock for as long as it likes. */
+static gboolean worker_is_on_its_way(const char *id)
+{
+    g_autofree char *mark = g_strconcat(WORKER_MARK, id, NULL);
+    g_autoptr(GPtrArray) found = process_find_by_environment(mark);
+    return found->len > 0;
+}
+
 /* The job's own record, once it is at its end; what a worker that died leaves is an open job without a live holder. A
  * process that was not seen yet may still be on its way to the lock, and the record an earlier try's. */
 static JobRecord *end_of(Follow *follow, GError **error)
@@ -336,7 +347,8 @@ static JobRecord *end_of(Follow *follow, GError **error)
         follow->seen = TRUE;
         return follow->next ? journal_job(follow->journal, follow->id, NULL) : NULL;
     }
-    gboolean gone = follow->seen || clock_monotonic_ms() - follow->lonely_since > follow->dead_after_ms;
+    gboolean gone = follow->seen || (clock_monotonic_ms() - follow->lonely_since > follow->dead_after_ms &&
+                                     !worker_is_on_its_way(follow->started));
     g_autoptr(JobRecord) record = journal_job(follow->journal, follow->id, NULL);
     if (record && (!record->open || (gone && g_strcmp0(record->verdict, "needs-help") == 0)))
         return g_steal_pointer(&record);
