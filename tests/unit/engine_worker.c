@@ -5,7 +5,6 @@
 #include "base/process.h"
 #include "engine/worker.h"
 
-
 #define SLOW_MS 3600 /* longer than a process is waited for that is not there */
 
 typedef struct Fixture {
