@@ -210,23 +210,41 @@ static gboolean run_hooks(Job *job, const char *name, const GPtrArray *lines, co
     return TRUE;
 }
 
-/* Rule 2 of rest: what is said to be stopped is looked at. Whoever has the data open could still write. */
-static gboolean sessions_gone(Job *job, GError **error)
+/* *left: who still has data open, in words; NULL: nobody. */
+static gboolean sessions_look(Job *job, char **left, GError **error)
 {
-    if (!data_end_sessions(job, FALSE, error))
-        return FALSE;
-    for (guint i = 0; i < job->sets->len; i++) {
+    for (guint i = 0; i < job->sets->len && !*left; i++) {
         const DataSet *set = g_ptr_array_index(job->sets, i);
         const BackupDriver *driver = backup_find(set, error);
         if (!driver)
             return FALSE;
-        g_autofree char *left = driver->sessions ? driver->sessions(&job->part, set) : NULL;
-        if (!left)
-            continue;
-        fault_set(error, FAULT_DRAIN, "%s: data '%s' is still open in %s", job->plan->app, set->name, left);
-        return fault_hint(error, "end it, or declare it as a service of the app");
+        g_autofree char *open = driver->sessions ? driver->sessions(&job->part, set) : NULL;
+        if (open)
+            *left = g_strdup_printf("data '%s' is still open in %s", set->name, open);
     }
     return TRUE;
+}
+
+#define LATE_MS 5000
+#define LATE_PAUSE_MS 100
+
+/* Rule 2 of rest: what is said to be stopped is looked at. Whoever has the data open could still write. The last act of
+ * a client that has just died may reach a server late: it is given a moment to be seen as what it is. */
+static gboolean sessions_gone(Job *job, GError **error)
+{
+    gint64 deadline = clock_monotonic_ms() + LATE_MS;
+    for (;;) {
+        g_autofree char *left = NULL;
+        if (!data_end_sessions(job, FALSE, error) || !sessions_look(job, &left, error))
+            return FALSE;
+        if (!left)
+            return TRUE;
+        if (clock_monotonic_ms() > deadline) {
+            fault_set(error, FAULT_DRAIN, "%s: %s", job->plan->app, left);
+            return fault_hint(error, "end it, or declare it as a service of the app");
+        }
+        clock_sleep_ms(LATE_PAUSE_MS);
+    }
 }
 
 gboolean stop_act(Job *job, GError **error)
