@@ -167,14 +167,18 @@ def measure(host):
     worker = size_of(host, "--only", WORKER)
     host.sizes["kill-all"] = len(every)
     host.sizes["kill-one"] = host.sizes["kill-followed"] = len(worker)
+    host.sizes["enospc"] = host.sizes["eio"] = host.sizes["full-from"] = host.sizes["power"] = len(every)
+    host.classes = [words[4] for words in every]
+
+
+def measure_recovery(host):
+    """The same for the loop that strikes a recovery, which a mistake may make long."""
     begin(host)
-    host.liftlock(*UPDATE, "--detach", strike=("--at", str(len(every) * 8 // 10), "--do", "kill-all"))
+    host.liftlock(*UPDATE, "--detach", strike=("--at", str(host.sizes["kill-all"] * 8 // 10), "--do", "kill-all"))
     host.offer(OLD)
     host.liftlock("recover", "ledger", strike=("--spare", "nobody"))
     host.sizes["recovery"] = len(host.calls())
     host.sizes["kill-twice"] = host.sizes["recovery"] * 10
-    host.sizes["enospc"] = host.sizes["eio"] = host.sizes["full-from"] = host.sizes["power"] = len(every)
-    host.classes = [words[4] for words in every]
 
 
 # name: (kind of host, its size's name, function, classes of calls that count; None: all)
