@@ -40,6 +40,7 @@ gboolean sql_next(SqlReader *reader, SqlStatement *statement);
 
 typedef struct SqlFile {
     const char *name, *checksum; /* borrowed from the request */
+    const char *undoes;          /* name of the migration that it takes back, borrowed; NULL: it is one itself */
     char *bytes;                 /* NUL-terminated */
     gsize size;
     gboolean alone; /* its first line is "-- liftlock: no-transaction" */
@@ -52,6 +53,15 @@ GPtrArray *sql_files_take(const Node *request, int fd, GError **error);
 /* FAULT_MIGRATE, "NAME:LINE: ...", for what cannot run here: no text, commands of a shell, rows from a client,
  * transactions of its own in a file that is not alone. */
 gboolean sql_file_check(const SqlFile *file, SqlDialect dialect, GError **error);
+
+/* Of `files` (SqlFile) those whose turn it is, in their order, borrowed: those that are not in the book, and those that
+ * take back one that is. `applied` is the book: name -> "done" or "begun". FAULT_MIGRATE for a file that cannot run,
+ * and for one that was begun and not finished; `table` is for its hint. The array is the caller's. */
+GPtrArray *sql_files_due(const GPtrArray *files, GHashTable *applied, SqlDialect dialect, const char *table,
+                         GError **error);
+
+/* The name of the row in the book that running the file makes or takes away. Borrowed. */
+const char *sql_file_row(const SqlFile *file);
 
 /* How many lines end in the first `size` bytes. */
 guint sql_lines(const char *text, gsize size);

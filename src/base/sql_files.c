@@ -48,6 +48,7 @@ static SqlFile *file_take(const Node *row, int fd)
     SqlFile *file = g_new0(SqlFile, 1);
     file->name = node_get_text(row, "name", "");
     file->checksum = node_get_text(row, "checksum", "");
+    file->undoes = node_get_text(row, "undoes", NULL);
     file->size = (gsize)size;
     file->bytes = g_malloc0(file->size + 1);
     if (!read_at(fd, file->bytes, file->size, offset)) {
@@ -122,4 +123,32 @@ gboolean sql_file_check(const SqlFile *file, SqlDialect dialect, GError **error)
         if (statement.kind != SQL_PLAIN && !(statement.kind == SQL_TRANSACTION && file->alone))
             return refuse(file, &statement, dialect, error);
     return TRUE;
+}
+
+const char *sql_file_row(const SqlFile *file)
+{
+    return file->undoes ? file->undoes : file->name;
+}
+
+GPtrArray *sql_files_due(const GPtrArray *files, GHashTable *applied, SqlDialect dialect, const char *table,
+                         GError **error)
+{
+    g_autoptr(GPtrArray) due = g_ptr_array_new();
+    for (guint i = 0; i < files->len; i++) {
+        const SqlFile *file = files->pdata[i];
+        const char *row = sql_file_row(file), *known = g_hash_table_lookup(applied, row);
+        if (g_strcmp0(known, "begun") == 0) {
+            fault_set(error, FAULT_MIGRATE, "%s was begun outside of a transaction and not finished", row);
+            fault_hint(error,
+                       "see what it left, then set applied_at in its row of %s, or delete the row to run it again",
+                       table);
+            return NULL;
+        }
+        if (!known == !file->undoes) {
+            if (!sql_file_check(file, dialect, error))
+                return NULL;
+            g_ptr_array_add(due, (gpointer)file);
+        }
+    }
+    return g_steal_pointer(&due);
 }

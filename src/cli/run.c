@@ -20,7 +20,13 @@ static const char *way_back(const Plan *plan)
         return "everything that the install made is taken away again";
     if (plan->data == DATA_KEEP)
         return "the release that runs now stays on disk; data are not touched";
-    return "the release that runs now stays on disk; data go back to their copy by rename";
+    static const char *const by_copy[] = {
+        [COPY_ALWAYS] = "the release that runs now stays on disk; data go back to their copy by rename",
+        [COPY_IF_SQL_IS_DUE] =
+            "the release that runs now stays on disk; data go back to their copy by rename, if an SQL file is due",
+        [COPY_NEVER] = "the release that runs now stays on disk; nothing of the new one changes the shape of the data",
+    };
+    return by_copy[plan->copy];
 }
 
 void run_show_plan(Call *call, const Planner *planner, const Plan *plan)
@@ -44,7 +50,8 @@ void run_show_plan(Call *call, const Planner *planner, const Plan *plan)
     call_say(call, "  steps      %s", names->str);
     g_string_free(names, TRUE);
     for (guint i = 0; i < plan->migrations->len; i++)
-        call_say(call, "  migration  %s", (char *)g_ptr_array_index(plan->migrations, i));
+        call_say(call, "  %s  %s", plan->data == DATA_DOWN ? "take back" : "migration",
+                 (char *)g_ptr_array_index(plan->migrations, i));
     if (plan->fence_expected_ms > 0)
         call_say(call, "  kept out   about %.1f s, as it was seen here before", (double)plan->fence_expected_ms / 1000);
     call_say(call, "  way back   %s", way_back(plan));

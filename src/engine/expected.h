@@ -3,8 +3,9 @@
 #pragma once
 
 #include "engine/journal.h"
+#include "model/plan.h"
 
-/* How long users will be kept out by an update of `app` to the release with this key (plan_release_key): the fenced
- * steps of its newest update, and where the release was rehearsed, that instead of their migration and proof. 0:
- * nothing is known. */
-gint64 expected_fence_ms(Journal *journal, const char *app, const char *release_key);
+/* How long users will be kept out by this update: the fenced steps of the app's newest update, without the copy if this
+ * one makes none, and where the release was rehearsed, that instead of their migration and proof. 0: nothing is known.
+ */
+gint64 expected_fence_ms(Journal *journal, const Plan *plan);

@@ -226,7 +226,9 @@ static void object_to_lack_of_room(Planner *planner, Plan *plan, const Release *
         release->unpacked_bytes > 0 ? (guint64)release->unpacked_bytes : (guint64)release->size_bytes * 4;
     guint64 entries = release->unpacked_entries > 0 ? (guint64)release->unpacked_entries : 1000;
     guint64 declared = (guint64)planner->manifest->requirements.min_disk_space_mb * 1000000;
-    guint uses = plan->migrations->len > 0 ? ROOM_DUMP | ROOM_COPY | ROOM_MIGRATION : ROOM_COPY;
+    guint uses = plan->migrations->len > 0  ? ROOM_DUMP | ROOM_COPY | ROOM_MIGRATION
+                 : plan->copy == COPY_NEVER ? 0
+                                            : ROOM_COPY;
     g_autoptr(GPtrArray) own = data_sets_own_new();
     g_autoptr(GPtrArray) sets = g_ptr_array_new();
     g_autoptr(GPtrArray) needs = room_needs_new();
@@ -246,6 +248,17 @@ static void plan_migrations(const Planner *planner, Plan *plan)
         manifest_migrations_due(planner->manifest, plan->from ? plan->from : plan->data_from, plan->to);
     for (guint i = 0; i < due->len; i++)
         g_ptr_array_add(plan->migrations, g_strdup(((const VersionCommands *)g_ptr_array_index(due, i))->name));
+}
+
+/* The cheapest way back that is sound: none is needed for data that nothing of the release changes. A publisher who
+ * does not say so may have a release that migrates when it starts. */
+static void plan_copy(const Planner *planner, Plan *plan)
+{
+    const Manifest *manifest = planner->manifest;
+    if (plan->kind != PLAN_UPDATE || manifest->migrate.at_start || plan->migrations->len > 0 ||
+        manifest->schema.version != planner->installed->schema.version)
+        return;
+    plan->copy = manifest->sql.path ? COPY_IF_SQL_IS_DUE : COPY_NEVER;
 }
 
 /* Rule 10. */
@@ -303,7 +316,7 @@ static void object_to_long_fence(Planner *planner, Plan *plan)
     gint64 max_ms = planner->manifest->fence.max_ms;
     if (plan->kind != PLAN_UPDATE || planner->manifest->fence.mode == FENCE_NONE)
         return;
-    plan->fence_expected_ms = expected_fence_ms(planner->journal, plan->app, plan_release_key(plan));
+    plan->fence_expected_ms = expected_fence_ms(planner->journal, plan);
     if (plan->fence_expected_ms > max_ms)
         objection_add(plan->objections, FAULT_POLICY, "--force", "choose a quiet hour, then override with --force",
                       "users would be kept out for about %" G_GINT64_FORMAT " s, the release allows %" G_GINT64_FORMAT
@@ -357,6 +370,7 @@ static void plan_object(Planner *planner, Plan *plan, const Release *release)
 {
     PartContext part = {.place = planner->place, .lock_fd = -1, .databases = planner->config->database};
     plan_migrations(planner, plan);
+    plan_copy(planner, plan);
     sql_step_note(&part, planner->manifest, plan->to, plan->notes);
     object_to_unsupported(planner->manifest, plan);
     object_to_missing_fence(planner, plan);

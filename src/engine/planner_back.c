@@ -171,6 +171,25 @@ static const BackupRecord *backup_for(const Planner *planner, Plan *plan, const 
     return found;
 }
 
+/* Rule 9, down: by a chain without a gap, declared by the publisher of what is installed. */
+static gboolean plan_down(const Planner *planner, Plan *plan, const Manifest *target, char **why)
+{
+    const Manifest *installed = planner->installed;
+    g_autoptr(GPtrArray) due = manifest_down_due(installed, target->version);
+    const PartContext part = {.place = planner->place, .lock_fd = -1, .databases = planner->config->database};
+    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+    if (installed->migrate.at_start || !due || !sql_step_can_go_down(&part, installed, target, notes, why))
+        return FALSE;
+    if (due->len == 0 && notes->len == 0) /* what differs is nothing that could be taken back */
+        return FALSE;
+    for (guint i = 0; i < due->len; i++)
+        g_ptr_array_add(plan->migrations, g_strdup(((const VersionCommands *)due->pdata[i])->name));
+    g_ptr_array_extend_and_steal(plan->notes, g_steal_pointer(&notes));
+    plan->data = DATA_DOWN;
+    plan->loss = g_strdup_printf("what only the data of %s have room for (a backup of them is made first)", plan->from);
+    return TRUE;
+}
+
 static gboolean plan_data_back(Planner *planner, Plan *plan, const Manifest *target, GError **error)
 {
     plan->data = DATA_KEEP;
@@ -179,7 +198,12 @@ static gboolean plan_data_back(Planner *planner, Plan *plan, const Manifest *tar
     g_autoptr(GPtrArray) backups = journal_backups(planner->journal, planner->config->name, error);
     if (!backups)
         return FALSE;
+    g_autofree char *why = NULL;
+    if (plan_down(planner, plan, target, &why))
+        return TRUE;
     const BackupRecord *chosen = backup_for(planner, plan, backups, target);
+    if (why)
+        g_ptr_array_add(plan->notes, g_strdup_printf("the data cannot go down to %s: %s", plan->to, why));
     if (!chosen) {
         objection_add(plan->objections, FAULT_POLICY, NULL, "go forward instead: a newer release may repair it",
                       "%s cannot run on the data of %s, and there is no backup of its own", plan->to, plan->from);

@@ -173,7 +173,7 @@ static GPtrArray *needs_of_fence(const Job *job)
     if (!step_is_in(step_find("copy"), plan->kind))
         return needs;
     room_need_data(needs, job->place, job->sets,
-                   ROOM_COPY | (plan->data == DATA_RESTORE ? ROOM_DUMP : 0) |
+                   (plan->copy == COPY_NEVER ? 0 : ROOM_COPY) | (plan->data == DATA_RESTORE ? ROOM_DUMP : 0) |
                        (plan->migrations->len > 0 ? ROOM_MIGRATION : 0));
     if (plan->data == DATA_RESTORE)
         room_need_restore(needs, job->place, plan->backup);

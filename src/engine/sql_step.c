@@ -40,6 +40,8 @@ gboolean sql_step_look(Job *job, const char *tree, GError **error)
     if (!files)
         return !set;
     g_autofree char *names = pending_names(files);
+    if (!names && !job_fact_note(job, SQL_FACT, SQL_NOTHING_DUE, error))
+        return FALSE;
     if (names)
         job_say(job, "to run on data '%s': %s", set->name, names);
     return TRUE;
@@ -77,6 +79,42 @@ void sql_step_note(const PartContext *part, const Manifest *manifest, const char
         if (remark)
             g_ptr_array_add(notes, remark);
     }
+}
+
+static GPtrArray *down(const PartContext *part, const Manifest *installed, const Manifest *older, gboolean apply,
+                       GError **error)
+{
+    const SqlAccess access = {.context = part, .set = sql_data_set(installed)};
+    g_autofree char *here = place_release(part->place, installed->version, "");
+    g_autofree char *there = place_release(part->place, older->version, "");
+    const SqlRelease from = {.manifest = installed, .directory = here}, to = {.manifest = older, .directory = there};
+    return sql_down(&access, &from, &to, apply, error);
+}
+
+gboolean sql_step_down(Job *job, GError **error)
+{
+    if (!sql_data_set(job->installed))
+        return TRUE;
+    g_autoptr(GPtrArray) files = down(&job->part, job->installed, job->manifest, TRUE, error);
+    if (!files)
+        return FALSE;
+    return sql_step_fits(&job->part, job->installed, job->manifest) ||
+           fault_set(error, FAULT_MIGRATE, "the database still has migrations that %s does not know",
+                     job->manifest->version);
+}
+
+gboolean sql_step_can_go_down(const PartContext *part, const Manifest *installed, const Manifest *older,
+                              GPtrArray *notes, char **why)
+{
+    const DataSet *set = sql_data_set(installed);
+    g_autoptr(GError) local = NULL;
+    g_autoptr(GPtrArray) files = set ? down(part, installed, older, FALSE, &local) : NULL;
+    if (set && !files)
+        *why = g_strdup(local->message);
+    for (guint i = 0; files && i < files->len; i++)
+        g_ptr_array_add(notes,
+                        g_strdup_printf("%s runs on data '%s'", ((SqlMigration *)files->pdata[i])->name, set->name));
+    return !*why;
 }
 
 gboolean sql_step_fits(const PartContext *part, const Manifest *installed, const Manifest *older)

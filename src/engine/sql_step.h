@@ -4,12 +4,23 @@
 
 #include "engine/job.h"
 
+#define SQL_FACT "sql" /* what sql_step_look found, if it was nothing */
+#define SQL_NOTHING_DUE "nothing is due"
+
 /* In trial, before anybody is disturbed: are the files fit to run, and can the database be asked? Says which are due.
  */
 gboolean sql_step_look(Job *job, const char *tree, GError **error);
 
 /* In migrate. */
 gboolean sql_step_run(Job *job, const char *tree, GError **error);
+
+/* In migrate, on the way to an older release that is on disk: takes back what it does not know. */
+gboolean sql_step_down(Job *job, GError **error);
+
+/* Whether that can be done: everything that it would run is there and fit to run. Adds a note that names it; without
+ * the right, what is missing goes to `why`, the caller frees. */
+gboolean sql_step_can_go_down(const PartContext *part, const Manifest *installed, const Manifest *older,
+                              GPtrArray *notes, char **why);
 
 /* Notes for the plan of going to `manifest`; names files where the release is on disk already. */
 void sql_step_note(const PartContext *part, const Manifest *manifest, const char *to, GPtrArray *notes);

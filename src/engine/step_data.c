@@ -129,14 +129,20 @@ static gboolean sync_root(Job *job, GError **error)
     return fd >= 0 && fs_sync_file_system(fd, error);
 }
 
+static gboolean changes_nothing(Job *job)
+{
+    return job->plan->copy == COPY_NEVER ||
+           (job->plan->copy == COPY_IF_SQL_IS_DUE && g_strcmp0(job_fact(job, SQL_FACT), SQL_NOTHING_DUE) == 0);
+}
+
 /* Without a fence nobody is at rest, and a copy would be a lie; the plan has proved that none is needed. (Where other
  * data come in, all services were stopped and observed to be.) */
-static gboolean copies(const Job *job)
+static gboolean copies(Job *job)
 {
     gboolean changes_data = !job->installed || step_is_in(step_find("stage"), job->plan->kind);
     const Manifest *manifest = changes_data ? job->manifest : job->installed;
     gboolean at_rest = dumps_in_fence(job) || (!job->installed && !leaves_data_alone(job));
-    return manifest->fence.mode != FENCE_NONE || at_rest;
+    return (manifest->fence.mode != FENCE_NONE && !changes_nothing(job)) || at_rest;
 }
 
 /* While this stands beside the copies, going back means putting them back. Undo takes it away before anybody may write
@@ -256,6 +262,16 @@ static gboolean sets_sync(Job *job, GError **error)
     return TRUE;
 }
 
+/* In the order opposite to migrations_run, by what the release that goes away brought along. */
+static gboolean migrations_take_back(Job *job, GError **error)
+{
+    g_autofree char *tree = job_tree(job, job->plan->from);
+    g_autoptr(GPtrArray) due = manifest_down_due(job->installed, job->plan->to);
+    if (!due)
+        return fault_set(error, FAULT_MIGRATE, "%s has no way down to %s", job->plan->from, job->plan->to);
+    return migrate_run(&job->part, due, tree, job->installed->migrate_timeout_ms, error) && sql_step_down(job, error);
+}
+
 gboolean migrate_act(Job *job, GError **error)
 {
     switch (job->plan->data) {
@@ -263,6 +279,8 @@ gboolean migrate_act(Job *job, GError **error)
         return TRUE;
     case DATA_RESTORE:
         return restore_sets(job, error) && sync_root(job, error);
+    case DATA_DOWN:
+        return migrations_take_back(job, error) && sets_sync(job, error) && sync_root(job, error);
     case DATA_MIGRATE:
         break;
     }

@@ -12,6 +12,10 @@
 #define LOCK_PAUSE_MS 200
 #define CANCEL_MS 5000
 
+#define BOOK_FINISH "UPDATE {table} SET applied_at = pg_catalog.now() WHERE name = $1"
+#define BOOK_REOPEN "UPDATE {table} SET applied_at = NULL WHERE name = $1"
+#define BOOK_REMOVE "DELETE FROM {table} WHERE name = $1"
+
 typedef struct Runner {
     const Node *request;
     PGconn *control; /* holds the lock and the book; it runs nothing of the files */
@@ -161,6 +165,16 @@ static gboolean statements_run(const Runner *runner, PGconn *connection, const S
     return TRUE;
 }
 
+/* With the row's name as $1. */
+static gboolean book_change(PGconn *connection, const Runner *runner, const SqlFile *file, const char *format,
+                            GError **error)
+{
+    g_autoptr(GString) sql = g_string_new(format);
+    g_string_replace(sql, "{table}", runner->table, 1);
+    g_autoptr(PGresult) result = postgres_rows(connection, error, sql->str, sql_file_row(file), NULL);
+    return result || fault_prefix(error, "%s: cannot be recorded", file->name);
+}
+
 static gboolean book_write(PGconn *connection, const Runner *runner, const SqlFile *file, const char *applied_at,
                            GError **error)
 {
@@ -182,7 +196,8 @@ static gboolean end_together(PGconn *connection, const Runner *runner, const Sql
     }
     if (!postgres_run(connection, "RESET SESSION AUTHORIZATION; RESET ROLE; SET LOCAL synchronous_commit = on",
                       error) ||
-        !book_write(connection, runner, file, "pg_catalog.now()", error))
+        !(file->undoes ? book_change(connection, runner, file, BOOK_REMOVE, error)
+                       : book_write(connection, runner, file, "pg_catalog.now()", error)))
         return FALSE;
     g_autoptr(PGresult) result = PQexec(connection, "COMMIT");
     const SqlStatement end = {.text = "", .line = 1 + sql_lines(file->bytes, file->size)};
@@ -203,14 +218,13 @@ static gboolean run_in_transaction(const Runner *runner, PGconn *connection, con
 /* Noted before and after: who finds the first note alone knows that it was not finished. */
 static gboolean run_alone(const Runner *runner, PGconn *connection, const SqlFile *file, GError **error)
 {
-    if (!book_write(runner->control, runner, file, "NULL", error) || !statements_run(runner, connection, file, error))
+    gboolean noted = file->undoes ? book_change(runner->control, runner, file, BOOK_REOPEN, error)
+                                  : book_write(runner->control, runner, file, "NULL", error);
+    if (!noted || !statements_run(runner, connection, file, error))
         return FALSE;
     if (PQtransactionStatus(connection) != PQTRANS_IDLE)
         return fault_set(error, FAULT_MIGRATE, "%s: the file begins a transaction and does not end it", file->name);
-    g_autofree char *sql =
-        g_strdup_printf("UPDATE %s SET applied_at = pg_catalog.now() WHERE name = $1", runner->table);
-    g_autoptr(PGresult) result = postgres_rows(runner->control, error, sql, file->name, NULL);
-    return result || fault_prefix(error, "%s: cannot be recorded", file->name);
+    return book_change(runner->control, runner, file, file->undoes ? BOOK_REMOVE : BOOK_FINISH, error);
 }
 
 /* A connection for each, so that no file feels what another has set. */
@@ -224,8 +238,9 @@ static gboolean file_run(const Runner *runner, const SqlFile *file, GError **err
     gint64 began = clock_monotonic_ms();
     if (!(file->alone ? run_alone : run_in_transaction)(runner, connection, file, error))
         return FALSE;
-    g_printerr("%s: applied in %" G_GINT64_FORMAT " ms\n", file->name, clock_monotonic_ms() - began);
-    node_append(runner->ran, node_new_scalar(SCALAR_STRING, file->name));
+    g_printerr("%s: %s in %" G_GINT64_FORMAT " ms\n", file->name, file->undoes ? "taken back" : "applied",
+               clock_monotonic_ms() - began);
+    node_append(runner->ran, node_new_scalar(SCALAR_STRING, sql_file_row(file)));
     return TRUE;
 }
 
@@ -310,34 +325,12 @@ static gboolean book_read(Runner *runner, GError **error)
 
 /* --- all of them --- */
 
-/* All are looked through before one of them runs. */
-static GPtrArray *pending(const Runner *runner, const GPtrArray *files, GError **error)
-{
-    g_autoptr(GPtrArray) list = g_ptr_array_new();
-    for (guint i = 0; i < files->len; i++) {
-        const SqlFile *file = files->pdata[i];
-        const char *known = g_hash_table_lookup(runner->applied, file->name);
-        if (g_strcmp0(known, "begun") == 0) {
-            fault_set(error, FAULT_MIGRATE, "%s was begun outside of a transaction and not finished", file->name);
-            fault_hint(error,
-                       "see what it left, then set applied_at in its row of %s, or delete the row to run it again",
-                       runner->table);
-            return NULL;
-        }
-        if (!known && !sql_file_check(file, SQL_POSTGRES, error))
-            return NULL;
-        if (!known)
-            g_ptr_array_add(list, (gpointer)file);
-    }
-    return g_steal_pointer(&list);
-}
-
 static gboolean migrate(Runner *runner, const GPtrArray *files, GError **error)
 {
     gboolean apply = node_get_bool(runner->request, "apply", FALSE);
     if ((apply && !lock_take(runner, error)) || !book_find(runner, error) || !book_read(runner, error))
         return FALSE;
-    g_autoptr(GPtrArray) list = pending(runner, files, error);
+    g_autoptr(GPtrArray) list = sql_files_due(files, runner->applied, SQL_POSTGRES, runner->table, error);
     if (!list || (apply && list->len > 0 && !book_make(runner, error)))
         return FALSE;
     for (guint i = 0; apply && i < list->len; i++)
@@ -346,7 +339,7 @@ static gboolean migrate(Runner *runner, const GPtrArray *files, GError **error)
     return TRUE;
 }
 
-/* {rows: [{name, checksum, version, at}] as they were, ran: [name]}; without `apply` nothing runs. */
+/* {rows: [{name, checksum, version, at}] as they were, ran: [name of the row]}; without `apply` nothing runs. */
 Node *postgres_migrate(const Node *request, GError **error)
 {
     g_autoptr(GPtrArray) files = sql_files_take(request, (int)node_get_int(request, "file_fd", -1), error);

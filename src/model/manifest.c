@@ -140,6 +140,11 @@ static const Key sql_keys[] = {
     {0},
 };
 
+static const Key migrate_keys[] = {
+    {"at_start", KEY_BOOL, IN(migrate, at_start), "true", "whether the release may change the shape of its data by itself, when it starts; false: only 'migrations' and 'sql' do"},
+    {0},
+};
+
 static const Key history_keys[] = {
     {"database", KEY_TEXT, IN(history, database), NULL, "name of the data set that has the table; default: the first of driver sqlite or postgres"},
     {"table", KEY_TEXT, IN(history, table), NULL, "table of the app's that gets a row for each change of version; made if there is none", .required = TRUE},
@@ -222,7 +227,9 @@ const Key manifest_keys[] = {
     {"sql", KEY_TABLE, OF(Manifest, sql), NULL, "SQL migrations: files of the release, each run once", .table = sql_keys},
     {"history", KEY_TABLE, OF(Manifest, history), NULL, "the app's own table about its updates", .table = history_keys},
     {"migrations", KEY_TEXTS_MAP, OF(Manifest, migrations), NULL, "shell lines by the version that needs them", .size = sizeof(VersionCommands)},
-    {"migrate_timeout", KEY_DURATION, OF(Manifest, migrate_timeout_ms), "30m", "longest time of one line of 'migrations'", .min = 1, .max = 7 * DAY_MS},
+    {"down", KEY_TEXTS_MAP, OF(Manifest, down), NULL, "shell lines that take back the migration of a version, when an older release comes back", .size = sizeof(VersionCommands)},
+    {"migrate", KEY_TABLE, OF(Manifest, migrate), NULL, "what else migrates", .table = migrate_keys},
+    {"migrate_timeout", KEY_DURATION, OF(Manifest, migrate_timeout_ms), "30m", "longest time of one line of 'migrations' and 'down'", .min = 1, .max = 7 * DAY_MS},
     {"hooks", KEY_TABLE, OF(Manifest, hooks), NULL, "shell lines of the publisher", .table = hooks_keys},
     {"post_update_tests", KEY_TABLES, OF(Manifest, post_update_tests), NULL, "checks of the running release, before commit", .table = check_keys, .size = sizeof(Check)},
     {"identity", KEY_TABLE, OF(Manifest, identity), NULL, "asks the running process for its version", .table = check_keys},
@@ -290,14 +297,35 @@ static int compare_by_version(gconstpointer a, gconstpointer b)
     return version_compare((*(const VersionCommands *const *)a)->name, (*(const VersionCommands *const *)b)->name);
 }
 
-GPtrArray *manifest_migrations_due(const Manifest *manifest, const char *from, const char *to)
+static GPtrArray *between(const GPtrArray *all, const char *from, const char *to)
 {
     GPtrArray *due = g_ptr_array_new();
-    for (guint i = 0; from && i < manifest->migrations->len; i++) {
-        VersionCommands *commands = manifest->migrations->pdata[i];
+    for (guint i = 0; from && i < all->len; i++) {
+        VersionCommands *commands = all->pdata[i];
         if (version_compare(from, commands->name) < 0 && version_compare(commands->name, to) <= 0)
             g_ptr_array_add(due, commands);
     }
     g_ptr_array_sort(due, compare_by_version);
+    return due;
+}
+
+GPtrArray *manifest_migrations_due(const Manifest *manifest, const char *from, const char *to)
+{
+    return between(manifest->migrations, from, to);
+}
+
+GPtrArray *manifest_down_due(const Manifest *manifest, const char *to)
+{
+    g_autoptr(GPtrArray) up = between(manifest->migrations, to, manifest->version);
+    g_autoptr(GPtrArray) down = between(manifest->down, to, manifest->version);
+    GPtrArray *due = g_ptr_array_new();
+    for (guint i = up->len; i > 0; i--) {
+        const VersionCommands *commands = up->pdata[i - 1];
+        for (guint j = 0; j < down->len; j++)
+            if (version_compare(((VersionCommands *)down->pdata[j])->name, commands->name) == 0)
+                g_ptr_array_add(due, down->pdata[j]);
+    }
+    if (due->len != up->len)
+        g_clear_pointer(&due, g_ptr_array_unref);
     return due;
 }

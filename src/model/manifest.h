@@ -134,6 +134,10 @@ typedef struct Manifest {
         GPtrArray *words;   /* KeyPair: verdict -> what the table calls it */
     } history;              /* table NULL: none */
     GPtrArray *migrations;  /* VersionCommands */
+    GPtrArray *down;        /* VersionCommands: each takes the one of the same version in `migrations` back */
+    struct {
+        gboolean at_start;
+    } migrate;
     gint64 migrate_timeout_ms;
     struct {
         GPtrArray *pre_update, *post_update, *rollback;
@@ -187,3 +191,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Manifest, manifest_free)
 /* Migrations due between two versions (from < key <= to), in version order: GPtrArray of borrowed VersionCommands *.
  * from NULL (fresh install): none. The caller frees the array. */
 GPtrArray *manifest_migrations_due(const Manifest *manifest, const char *from, const char *to);
+
+/* What takes the migrations behind `to` back, newest first: of borrowed VersionCommands *, the caller frees the array.
+ * NULL: for one of them nothing does. */
+GPtrArray *manifest_down_due(const Manifest *manifest, const char *to);

@@ -402,6 +402,31 @@ static gboolean check_migrations(const Checker *checker, const Manifest *manifes
     return TRUE;
 }
 
+static gboolean check_down(const Checker *checker, const Manifest *manifest)
+{
+    const Node *map = node_get(manifest->document, "down");
+    for (guint i = 0; i < manifest->down->len; i++) {
+        const VersionCommands *commands = manifest->down->pdata[i];
+        const Entry *entry = map->items->pdata[i];
+        const Node place = {.line = entry->line, .column = entry->column};
+        gboolean found = FALSE;
+        for (guint j = 0; j < manifest->migrations->len && version_is_ordered(commands->name); j++) {
+            const VersionCommands *up = manifest->migrations->pdata[j];
+            found = found || version_compare(up->name, commands->name) == 0;
+        }
+        g_autofree char *version = schema_quote(commands->name);
+        if (!found)
+            return fault_at(checker, &place, "'down' takes back %s, but 'migrations' has nothing of that version",
+                            version);
+        for (guint j = 0; j < i; j++) {
+            const VersionCommands *other = manifest->down->pdata[j];
+            if (version_compare(other->name, commands->name) == 0)
+                return fault_at(checker, &place, "'down' has '%s' and %s, which are one version", other->name, version);
+        }
+    }
+    return TRUE;
+}
+
 static gboolean check_notifications(const Checker *checker, const GPtrArray *notifications, const Node *list)
 {
     for (guint i = 0; i < notifications->len; i++) {
@@ -522,7 +547,8 @@ gboolean manifest_check(const Manifest *manifest, const char *name, GError **err
     const Node *document = manifest->document;
     return check_head(&checker, manifest) && check_all_checks(&checker, manifest) &&
            check_services(&checker, manifest) && check_shared(&checker, manifest) && check_data(&checker, manifest) &&
-           check_migrations(&checker, manifest) && check_sql(&checker, manifest) && check_history(&checker, manifest) &&
+           check_migrations(&checker, manifest) && check_down(&checker, manifest) && check_sql(&checker, manifest) &&
+           check_history(&checker, manifest) &&
            check_notifications(&checker, manifest->notifications.on_success,
                                node_pointer(document, "/notifications/on_success")) &&
            check_notifications(&checker, manifest->notifications.on_failure,

@@ -11,7 +11,8 @@
 
 static const char *const kind_names[] = {"install", "update", "rollback",  "return", "restore",
                                          "restart", "backup", "uninstall", NULL};
-static const char *const data_names[] = {"migrate", "keep", "restore", NULL};
+static const char *const data_names[] = {"migrate", "keep", "restore", "down", NULL};
+static const char *const copy_names[] = {"always", "if-sql-is-due", "never", NULL};
 G_STATIC_ASSERT(G_N_ELEMENTS(kind_names) == PLAN_N_KINDS + 1);
 
 /* What the plan will do. Order and names are part of the digest: they never change. */
@@ -43,6 +44,7 @@ static const Key note_keys[] = {
     {"notes", KEY_TEXTS, OF(Plan, notes), NULL, "what else to know"},
     {"overrides", KEY_TEXTS, OF(Plan, overrides), NULL, "recorded overrides"},
     {"fence_expected_ms", KEY_INT, OF(Plan, fence_expected_ms), "0", "time that users will be kept out"},
+    {"copy", KEY_ENUM, OF(Plan, copy), "always", "whether the data are copied once nobody writes them", .words = copy_names},
     {"rehearse", KEY_BOOL, OF(Plan, rehearse), "false", "whether it is rehearsed first"},
     {"attempt", KEY_INT, OF(Plan, attempt), "1", "number of the attempt"},
     {0},

@@ -20,7 +20,10 @@ typedef enum {
 } PlanKind;
 
 /* What a job does to data when it goes to a release (rule 9 of the design). */
-typedef enum { DATA_MIGRATE, DATA_KEEP, DATA_RESTORE } PlanData;
+typedef enum { DATA_MIGRATE, DATA_KEEP, DATA_RESTORE, DATA_DOWN } PlanData;
+
+/* Whether an update takes the copy of the data that they go back to: not where nothing of the release changes them. */
+typedef enum { COPY_ALWAYS, COPY_IF_SQL_IS_DUE, COPY_NEVER } PlanCopy;
 
 typedef struct Plan {
     PlanKind kind;
@@ -35,11 +38,12 @@ typedef struct Plan {
     gint64 download_bytes;     /* 0: unknown or none */
     gint64 cached_bytes;       /* of it already here */
     PlanData data;
+    PlanCopy copy;
     char *data_from;          /* install: version of the data that lie there already; NULL: none */
     char *backup;             /* id of the backup to restore; NULL */
     char *loss;               /* what going back loses, for people; NULL: nothing */
     GPtrArray *notes;         /* char *: what else a person should know */
-    GPtrArray *migrations;    /* char *: versions whose migrations run, in order */
+    GPtrArray *migrations;    /* char *: versions whose migrations run, or are taken back, in order */
     GPtrArray *objections;    /* Objection */
     GPtrArray *overrides;     /* char *: recorded overrides, "--force: ..." */
     gint64 fence_expected_ms; /* from earlier jobs; 0: unknown */

@@ -4,6 +4,7 @@
  * liftlock-postgres as the app's user and role. Both know the same operations:
  *
  *   migrate  {table, version, lock, lock_ms, each_ms, apply, files} -> {rows: [{name, checksum, version, at}], ran}
+ *            a file with `undoes` takes that one's row away instead of adding its own
  *   query    {sql} -> {rows: [[...]]}
  *   record   {table, fields: [{column, value, is_time, is_key}]}: made if there is none, and no row like it
  */

@@ -171,12 +171,24 @@ static gboolean watched_run(sqlite3 *database, Runner *runner, const SqlFile *fi
     return good;
 }
 
+/* What takes a migration back has its row taken for begun; *due as in book_write. */
+static gboolean book_reopen(sqlite3 *database, const Runner *runner, const SqlFile *file, gboolean *due, GError **error)
+{
+    const char *const key[] = {file->undoes, NULL};
+    if (run_one(database, "UPDATE \"%w\" SET applied_at = NULL WHERE name = ?", runner->table, key, error) < 0)
+        return FALSE;
+    *due = sqlite3_changes(database) == 1;
+    return TRUE;
+}
+
 /* *due FALSE: somebody else was faster. */
 static gboolean book_write(sqlite3 *database, const Runner *runner, const SqlFile *file, gboolean *due, GError **error)
 {
     static const char make[] = "CREATE TABLE IF NOT EXISTS \"%w\" (name text PRIMARY KEY, checksum text NOT NULL,"
                                " version text, applied_at text)";
     static const char add[] = "INSERT INTO \"%w\" (name, checksum, version) VALUES (?, ?, nullif(?, ''))";
+    if (file->undoes)
+        return book_reopen(database, runner, file, due, error);
     const char *const key[] = {file->name, NULL};
     const char *const row[] = {file->name, file->checksum, node_get_text(runner->request, "version", ""), NULL};
     if (run_one(database, make, runner->table, NULL, error) < 0)
@@ -189,10 +201,11 @@ static gboolean book_write(sqlite3 *database, const Runner *runner, const SqlFil
 
 static gboolean book_finish(sqlite3 *database, const Runner *runner, const SqlFile *file, GError **error)
 {
-    const char *const key[] = {file->name, NULL};
-    return run_one(database,
-                   "UPDATE \"%w\" SET applied_at = strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', 'now') WHERE name = ?",
-                   runner->table, key, error) == SQLITE_DONE;
+    static const char done[] =
+        "UPDATE \"%w\" SET applied_at = strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', 'now') WHERE name = ?";
+    const char *const key[] = {sql_file_row(file), NULL};
+    const char *end = file->undoes ? "DELETE FROM \"%w\" WHERE name = ?" : done;
+    return run_one(database, end, runner->table, key, error) == SQLITE_DONE;
 }
 
 /* A file that is alone is noted before and after it runs; others together with what they do. */
@@ -223,8 +236,9 @@ static gboolean file_run(Runner *runner, const SqlFile *file, GError **error)
         return FALSE;
     if (!due)
         return TRUE;
-    fprintf(stderr, "%s: applied in %" G_GINT64_FORMAT " ms\n", file->name, clock_monotonic_ms() - began);
-    node_append(runner->ran, node_new_scalar(SCALAR_STRING, file->name));
+    fprintf(stderr, "%s: %s in %" G_GINT64_FORMAT " ms\n", file->name, file->undoes ? "taken back" : "applied",
+            clock_monotonic_ms() - began);
+    node_append(runner->ran, node_new_scalar(SCALAR_STRING, sql_file_row(file)));
     return TRUE;
 }
 
@@ -263,30 +277,10 @@ static gboolean book_read(Runner *runner, GError **error)
     return result == SQLITE_DONE || fail(database, what, error);
 }
 
-static GPtrArray *pending(const Runner *runner, const GPtrArray *files, GError **error)
-{
-    g_autoptr(GPtrArray) list = g_ptr_array_new();
-    for (guint i = 0; i < files->len; i++) {
-        const SqlFile *file = files->pdata[i];
-        const char *known = g_hash_table_lookup(runner->applied, file->name);
-        if (g_strcmp0(known, "begun") == 0) {
-            fault_set(error, FAULT_MIGRATE, "%s was begun outside of a transaction and not finished", file->name);
-            fault_hint(error,
-                       "see what it left, then set applied_at in its row of %s, or delete the row to run it again",
-                       runner->table);
-            return NULL;
-        }
-        if (!known && !sql_file_check(file, SQL_SQLITE, error))
-            return NULL;
-        if (!known)
-            g_ptr_array_add(list, (gpointer)file);
-    }
-    return g_steal_pointer(&list);
-}
-
 static gboolean run_all(Runner *runner, const GPtrArray *files, GError **error)
 {
-    g_autoptr(GPtrArray) list = book_read(runner, error) ? pending(runner, files, error) : NULL;
+    g_autoptr(GPtrArray) list =
+        book_read(runner, error) ? sql_files_due(files, runner->applied, SQL_SQLITE, runner->table, error) : NULL;
     for (guint i = 0; list && node_get_bool(runner->request, "apply", FALSE) && i < list->len; i++)
         if (!file_run(runner, list->pdata[i], error))
             return FALSE;

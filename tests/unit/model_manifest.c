@@ -309,6 +309,13 @@ static void wrong_migrations(void)
     expect("migrations:\n  3.0.0: [x]\n",
            "4:3: migration '3.0.0' is newer than this release, 2.1.0, and would never run");
     expect("migrations:\n  2.0: [x]\n  2.0.0: [x]\n", "5:3: migrations '2.0' and '2.0.0' are of one version");
+    expect("migrations:\n  2.0.0: [x]\ndown:\n  2.0.1: [y]\n",
+           "6:3: 'down' takes back '2.0.1', but 'migrations' has nothing of that version");
+    expect("migrations:\n  2.0.0: [x]\ndown:\n  latest: [y]\n",
+           "6:3: 'down' takes back 'latest', but 'migrations' has nothing of that version");
+    expect("migrations:\n  2.0.0: [x]\ndown:\n  2.0: [y]\n  2.0.0: [y]\n",
+           "7:3: 'down' has '2.0' and '2.0.0', which are one version");
+    expect("migrate: {at_start: sometimes}\n", "3:21: 'at_start' must be true or false, not 'sometimes'");
     g_autoptr(GError) error = NULL;
     g_assert_null(manifest_read(yaml_from("version: nightly\nmigrations: {1.0: [x]}\n"), "m", &error));
     assert_fault(&error, FAULT_MANIFEST, "m:2:14: migrations need a release whose version has an order, not 'nightly'");

@@ -316,6 +316,95 @@ static void what_an_older_release_knows(void)
     g_assert_true(sql_knows_all(&access, "other_book", &none, world.tree));
 }
 
+/* --- the way down --- */
+
+/* To a release whose tree has these migrations, NULL-terminated. */
+static GPtrArray *down_to(const char *const *kept, gboolean apply, GError **error)
+{
+    const SqlAccess access = access_of();
+    g_autofree char *tree = g_build_filename(world.root, "older", NULL);
+    g_autofree char *folder = g_build_filename(tree, "sql", NULL);
+    g_assert_no_errno(g_mkdir_with_parents(folder, 0755));
+    for (guint i = 0; kept[i]; i++)
+        write_file(folder, kept[i], "whatever it says");
+    const Manifest older = {.version = (char *)"1.0.0", .sql = {.path = (char *)"sql/*.sql"}};
+    const SqlRelease from = {&world.manifest, world.tree}, to = {&older, tree};
+    return sql_down(&access, &from, &to, apply, error);
+}
+
+static void expect_down(const char *const *kept, gboolean apply, const char *expected)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) files = down_to(kept, apply, &error);
+    g_assert_no_error(error);
+    g_autoptr(GString) names = g_string_new(NULL);
+    for (guint i = 0; i < files->len; i++)
+        g_string_append_printf(names, "%s ", ((SqlMigration *)files->pdata[i])->name);
+    g_assert_cmpstr(names->str, ==, expected);
+}
+
+static void expect_no_way_down(const char *const *kept, const char *expected)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_null(down_to(kept, TRUE, &error));
+    g_assert_error(error, FAULT, FAULT_MIGRATE);
+    g_autofree char *text = fault_text(error);
+    g_assert_cmpstr(text, ==, expected);
+}
+
+static void three_up(void)
+{
+    file("1.sql", "CREATE TABLE shelf (name text);");
+    file("2.sql", "CREATE TABLE status (name text);");
+    file("2.down.sql", "DROP TABLE status;");
+    file("3.sql", "INSERT INTO status VALUES ('three');");
+    file("3.down.sql", "DELETE FROM status WHERE name = 'three';");
+    expect(sql_run, "1.sql=applied 2.sql=applied 3.sql=applied");
+    g_free(one("INSERT INTO shelf VALUES ('of a user')"));
+}
+
+static void newest_is_taken_back_first(void)
+{
+    static const char *const kept[] = {"1.sql", NULL};
+    three_up();
+    expect_down(kept, FALSE, "3.down.sql 2.down.sql ");
+    expect_one("SELECT count(*) FROM liftlock_migrations", "3");
+    expect_down(kept, TRUE, "3.down.sql 2.down.sql ");
+    expect_one("SELECT count(*) || ' ' || min(name) FROM liftlock_migrations", "1 1.sql");
+    expect_one("SELECT name FROM shelf", "of a user");
+    g_assert_nonnull(strstr(world.lines->str, "3.down.sql: taken back in "));
+    expect_down(kept, TRUE, "");
+    expect(sql_run, "1.sql=applied 2.sql=applied 3.sql=applied");
+}
+
+static void no_way_down_is_named(void)
+{
+    static const char *const none[] = {NULL}, *const kept[] = {"1.sql", NULL};
+    three_up();
+    expect_no_way_down(none, "1.sql was applied, and 2.0.0 has no 1.down.sql to take it back");
+    file("2.down.sql", "DROP TABLE status;\nCOMMIT;");
+    expect_no_way_down(kept, "2.down.sql:2: COMMIT would break the transaction that the file runs in");
+    expect_one("SELECT count(*) FROM liftlock_migrations", "3");
+    file("2.down.sql", "DROP TABLE status;\nDROP TABLE status;");
+    expect_no_way_down(kept, on_sqlite() ? "2.down.sql:2: no such table: status"
+                                         : "2.down.sql:2: table \"status\" does not exist (42P01)");
+    expect_one("SELECT count(*) FROM liftlock_migrations", "2");
+    expect_one("SELECT count(*) FROM status", "0");
+}
+
+static void alone_on_the_way_down(void)
+{
+    static const char *const kept[] = {"1.sql", NULL};
+    three_up();
+    file("3.down.sql", "-- liftlock: no-transaction\nDELETE FROM status;\nDELETE FROM nowhere;");
+    expect_no_way_down(kept, on_sqlite() ? "3.down.sql:3: no such table: nowhere"
+                                         : "3.down.sql:3: relation \"nowhere\" does not exist (42P01)");
+    expect_no_way_down(kept, "3.sql was begun outside of a transaction and not finished");
+    g_free(one("UPDATE liftlock_migrations SET applied_at = CURRENT_TIMESTAMP"));
+    file("3.down.sql", "-- liftlock: no-transaction\nDELETE FROM status;\n");
+    expect_down(kept, TRUE, "3.down.sql 2.down.sql ");
+}
+
 /* --- rows and queries --- */
 
 static Node *field(const char *column, const char *value, gboolean is_key)
@@ -418,6 +507,9 @@ static const struct {
     {"a failure has the line of its place", line_of_a_later_place, FALSE, TRUE},
     {"a publisher's own database has its URL in a file", by_a_url_of_ones_own, FALSE, TRUE},
     {"what an older release does not know is found", what_an_older_release_knows, TRUE, TRUE},
+    {"the newest is taken back first, and comes again", newest_is_taken_back_first, TRUE, TRUE},
+    {"what has no way down is named", no_way_down_is_named, TRUE, TRUE},
+    {"one without a transaction is seen half taken back", alone_on_the_way_down, TRUE, TRUE},
     {"a row is added once", rows_are_added_once, TRUE, TRUE},
     {"a query only reads", queries_only_read, TRUE, TRUE},
     {"a new file gets the next number", new_names, TRUE, FALSE},

@@ -16,6 +16,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define DOWN_SUFFIX ".down.sql"
+
 enum { ASK_MS = 60000, LOCK_MS = 30000, NAME_ROOM = 200 };
 
 const char *const sql_state_names[] = {"pending", "applied", "edited", "gone", NULL};
@@ -56,7 +58,7 @@ static int text_order(gconstpointer a, gconstpointer b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Names of what matches in a folder, in bytewise order. Takes fd. */
+/* Names of what matches in a folder, in bytewise order, without those that take another back. Takes fd. */
 static GPtrArray *names_in(int fd, const char *pattern, GError **error)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
@@ -67,7 +69,7 @@ static GPtrArray *names_in(int fd, const char *pattern, GError **error)
         return NULL;
     }
     for (const struct dirent *entry; (entry = readdir(dir));)
-        if (fnmatch(pattern, entry->d_name, FNM_PERIOD) == 0)
+        if (fnmatch(pattern, entry->d_name, FNM_PERIOD) == 0 && !g_str_has_suffix(entry->d_name, DOWN_SUFFIX))
             g_ptr_array_add(names, g_strdup(entry->d_name));
     closedir(dir);
     g_ptr_array_sort(names, text_order);
@@ -96,7 +98,8 @@ static void bundle_clear(Bundle *bundle)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Bundle, bundle_clear)
 
-static gboolean bundle_add(Bundle *bundle, int folder, const char *name, GError **error)
+/* `undoes`: the migration that the file takes back, or NULL. */
+static gboolean bundle_add(Bundle *bundle, int folder, const char *name, const char *undoes, GError **error)
 {
     gsize size;
     if (!name_is_plain(name)) {
@@ -118,6 +121,7 @@ static gboolean bundle_add(Bundle *bundle, int folder, const char *name, GError 
     Node *row = node_new_map();
     node_set_text(row, "name", name);
     node_set_text(row, "checksum", migration->checksum);
+    node_set_text(row, "undoes", undoes);
     node_set_int(row, "offset", bundle->size);
     node_set_int(row, "size", (gint64)size);
     node_append(bundle->request, row);
@@ -125,37 +129,48 @@ static gboolean bundle_add(Bundle *bundle, int folder, const char *name, GError 
     return TRUE;
 }
 
-static gboolean bundle_fill(Bundle *bundle, const char *directory, const char *path, GError **error)
+/* The folder of the migrations in a release's tree; -1 and an error. */
+static int folder_open(const char *directory, const char *path, GError **error)
 {
-    g_autofree char *above = g_path_get_dirname(path), *pattern = g_path_get_basename(path);
+    g_autofree char *above = g_path_get_dirname(path);
     fs_fd int tree = fs_open_dir(directory, error);
     if (tree < 0)
-        return FALSE;
+        return -1;
     if (strcmp(above, ".") != 0 && !fs_exists(tree, above)) {
         fault_set(error, FAULT_MIGRATE, "the release has no folder '%s', where its migrations should be", above);
-        return fault_hint(error, "'sql' in its manifest names it");
+        fault_hint(error, "'sql' in its manifest names it");
+        return -1;
     }
-    int folder = fs_open_beneath(tree, above, O_RDONLY | O_DIRECTORY, 0, error);
-    fs_fd int base = folder < 0 ? -1 : fcntl(folder, F_DUPFD_CLOEXEC, 0);
-    g_autoptr(GPtrArray) names = folder < 0 ? NULL : names_in(folder, pattern, error);
-    if (!names)
+    return fs_open_beneath(tree, above, O_RDONLY | O_DIRECTORY, 0, error);
+}
+
+static GPtrArray *names_beneath(const char *directory, const char *path, GError **error)
+{
+    g_autofree char *pattern = g_path_get_basename(path);
+    int folder = folder_open(directory, path, error);
+    return folder < 0 ? NULL : names_in(folder, pattern, error);
+}
+
+static gboolean bundle_fill(Bundle *bundle, const char *directory, const char *path, GError **error)
+{
+    g_autoptr(GPtrArray) names = names_beneath(directory, path, error);
+    fs_fd int folder = names ? folder_open(directory, path, error) : -1;
+    if (folder < 0)
         return FALSE;
     if (names->len > SQL_FILES_MAX)
-        return fault_set(error, FAULT_MIGRATE, "'%s' holds more than %d migrations", above, SQL_FILES_MAX);
+        return fault_set(error, FAULT_MIGRATE, "'%s' matches more than %d migrations", path, SQL_FILES_MAX);
     for (guint i = 0; i < names->len; i++)
-        if (!bundle_add(bundle, base, names->pdata[i], error))
+        if (!bundle_add(bundle, folder, names->pdata[i], NULL, error))
             return FALSE;
     return TRUE;
 }
 
-static gboolean bundle_read(Bundle *bundle, const char *directory, const char *path, GError **error)
+static gboolean bundle_make(Bundle *bundle, GError **error)
 {
     bundle->files = g_ptr_array_new_with_free_func(migration_free);
     bundle->request = node_new_list();
     bundle->fd = memfd_create("migrations", MFD_CLOEXEC);
-    if (bundle->fd < 0)
-        return fault_errno(error, FAULT_SYSTEM, errno, "cannot hand over migrations");
-    return !path || bundle_fill(bundle, directory, path, error);
+    return bundle->fd >= 0 || fault_errno(error, FAULT_SYSTEM, errno, "cannot hand over migrations");
 }
 
 /* --- asking --- */
@@ -215,12 +230,10 @@ static char *lock_key(const char *table)
     return g_strdup_printf("%" G_GUINT64_FORMAT, g_ascii_strtoull(digest, NULL, 16));
 }
 
-static GPtrArray *ask(const SqlAccess *access, const Manifest *manifest, const char *directory, gboolean apply,
-                      GError **error)
+/* Takes the bundle's request. The answer is the caller's. */
+static Node *bundle_send(Bundle *bundle, const SqlAccess *access, const Manifest *manifest, gboolean apply,
+                         GError **error)
 {
-    g_auto(Bundle) bundle = {.fd = -1};
-    if (!bundle_read(&bundle, directory, manifest->sql.path, error))
-        return NULL;
     g_autofree char *lock = lock_key(manifest->sql.table);
     Node *request = node_new_map();
     node_set_text(request, "table", manifest->sql.table);
@@ -229,10 +242,20 @@ static GPtrArray *ask(const SqlAccess *access, const Manifest *manifest, const c
     node_set_int(request, "lock_ms", LOCK_MS);
     node_set_int(request, "each_ms", manifest->migrate_timeout_ms);
     node_set_bool(request, "apply", apply);
-    node_set(request, "files", g_steal_pointer(&bundle.request));
+    node_set(request, "files", g_steal_pointer(&bundle->request));
     /* Each has its own limit, kept by who runs it, who also tells the server; this is for one that does neither. */
-    gint64 most_ms = ASK_MS + (apply ? (gint64)bundle.files->len * (manifest->migrate_timeout_ms + ASK_MS) : 0);
-    g_autoptr(Node) answer = sql_ask(access, "migrate", request, bundle.fd, most_ms, error);
+    gint64 most_ms = ASK_MS + (apply ? (gint64)bundle->files->len * (manifest->migrate_timeout_ms + ASK_MS) : 0);
+    return sql_ask(access, "migrate", request, bundle->fd, most_ms, error);
+}
+
+static GPtrArray *ask(const SqlAccess *access, const Manifest *manifest, const char *directory, gboolean apply,
+                      GError **error)
+{
+    g_auto(Bundle) bundle = {.fd = -1};
+    if (!bundle_make(&bundle, error) ||
+        (manifest->sql.path && !bundle_fill(&bundle, directory, manifest->sql.path, error)))
+        return NULL;
+    g_autoptr(Node) answer = bundle_send(&bundle, access, manifest, apply, error);
     if (!answer)
         return NULL;
     take_answer(bundle.files, answer, manifest->version);
@@ -258,6 +281,52 @@ gboolean sql_knows_all(const SqlAccess *access, const char *table, const Manifes
         if (((const SqlMigration *)files->pdata[i])->state == SQL_GONE)
             return FALSE;
     return files != NULL;
+}
+
+/* --- the way down --- */
+
+static char *down_name(const char *name)
+{
+    gsize stem = strlen(name) - (g_str_has_suffix(name, ".sql") ? strlen(".sql") : 0);
+    return g_strdup_printf("%.*s" DOWN_SUFFIX, (int)stem, name);
+}
+
+static gboolean contains(const GPtrArray *names, const char *name)
+{
+    return names && g_ptr_array_find_with_equal_func((GPtrArray *)names, name, g_str_equal, NULL);
+}
+
+/* From the newest down: each leaves the database as its migration found it. */
+static gboolean bundle_fill_down(Bundle *bundle, const SqlRelease *from, const GPtrArray *applied,
+                                 const GPtrArray *kept, GError **error)
+{
+    fs_fd int folder = folder_open(from->directory, from->manifest->sql.path, error);
+    for (guint i = applied->len; folder >= 0 && i > 0; i--) {
+        const SqlMigration *migration = applied->pdata[i - 1];
+        if (migration->state == SQL_PENDING || contains(kept, migration->name))
+            continue;
+        g_autofree char *down = down_name(migration->name);
+        if (!fs_exists(folder, down))
+            return fault_set(error, FAULT_MIGRATE, "%s was applied, and %s has no %s to take it back", migration->name,
+                             from->manifest->version, down);
+        if (!bundle_add(bundle, folder, down, migration->name, error))
+            return FALSE;
+    }
+    return folder >= 0;
+}
+
+GPtrArray *sql_down(const SqlAccess *access, const SqlRelease *from, const SqlRelease *to, gboolean apply,
+                    GError **error)
+{
+    g_auto(Bundle) bundle = {.fd = -1};
+    g_autoptr(GPtrArray) applied = sql_look(access, from->manifest, from->directory, error);
+    const char *kept_path = to->manifest->sql.path;
+    g_autoptr(GPtrArray) kept = applied && kept_path ? names_beneath(to->directory, kept_path, error) : NULL;
+    if (!applied || (kept_path && !kept) || !bundle_make(&bundle, error) ||
+        !bundle_fill_down(&bundle, from, applied, kept, error))
+        return NULL;
+    g_autoptr(Node) answer = bundle_send(&bundle, access, from->manifest, apply, error);
+    return answer ? g_steal_pointer(&bundle.files) : NULL;
 }
 
 /* --- a new one --- */

@@ -2,7 +2,8 @@
 /*
  * SQL migrations: files of the release, each run once, in the order of their names, each in a transaction of its own
  * together with the row that says so (name, SHA-256, release, time) in a table of the app's database. A file whose
- * first line is "-- liftlock: no-transaction" is noted before and after instead.
+ * first line is "-- liftlock: no-transaction" is noted before and after instead. NAME.down.sql is no migration: it
+ * takes NAME.sql back, when an older release comes back on these data.
  */
 #pragma once
 
@@ -35,6 +36,19 @@ GPtrArray *sql_run(const SqlAccess *access, const Manifest *manifest, const char
 /* Whether the database has had no migration that the older release in `directory` does not know. FALSE also where that
  * cannot be found out. */
 gboolean sql_knows_all(const SqlAccess *access, const char *table, const Manifest *older, const char *directory);
+
+/* A release on disk: its manifest, and its tree (a trusted path). */
+typedef struct SqlRelease {
+    const Manifest *manifest;
+    const char *directory;
+} SqlRelease;
+
+/* Takes back what the database has had and the release `to` does not know: by the files NAME.down.sql of `from`, beside
+ * NAME.sql, newest first, each in a transaction that also takes the row of NAME.sql away. Without `apply` nothing runs,
+ * but everything is looked through. Returns the files in that order (SqlMigration, the caller frees); FAULT_MIGRATE
+ * names a migration that has no way down. After a failure those before it stay taken back. */
+GPtrArray *sql_down(const SqlAccess *access, const SqlRelease *from, const SqlRelease *to, gboolean apply,
+                    GError **error);
 
 /* What a person should know of one: "... was edited after it was applied ..."; NULL: nothing. The caller frees. */
 char *sql_remark(const SqlMigration *migration);
