@@ -41,7 +41,8 @@ int verb_rollback(Call *call, GError **error)
     g_autoptr(Planner) planner = open_at_rest(call, call_app(call), error);
     if (!planner)
         return -1;
-    PlanWish wish = {.to = call->options.to};
+    g_autofree char *identity = call_identity(call);
+    PlanWish wish = {.to = call->options.to, .identity = identity};
     g_autoptr(Plan) plan = planner_rollback(planner, &wish, error);
     return carry_out(call, planner, plan, error);
 }

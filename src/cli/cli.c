@@ -25,7 +25,7 @@ const Verb verbs[] = {
     {"update", "[APP]", "bring an app to a newer release", verb_update,
      "to check dry-run plan yes force again rehearse detach", TAKES_APP | CHANGES_HOST, 0, 1,
      "Without APP: all apps, one after the other."},
-    {"rollback", "APP", "go back to an earlier release", verb_rollback, "to yes dry-run detach",
+    {"rollback", "APP", "go back to an earlier release", verb_rollback, "to yes dry-run detach identity",
      NEEDS_APP | CHANGES_HOST, 1, 1,
      "Data stay if the older release can run on them; else the newest fitting backup is restored,\nafter what that "
      "loses was said and the present data were saved."},
@@ -38,7 +38,11 @@ const Verb verbs[] = {
     {"history", "[APP]", "what was done, newest first", verb_history, "limit", TAKES_APP, 0, 1, NULL},
     {"logs", "APP", "what a job wrote", verb_logs, "follow job all", NEEDS_APP, 1, 1, NULL},
     {"backup", "create|list|restore|verify APP [ID]", "save data, look at backups, put one back", verb_backup,
-     "yes force detach", CHANGES_HOST, 2, 3, NULL},
+     "yes force detach identity", CHANGES_HOST, 2, 3,
+     "Backups are encrypted if the app's configuration has [backups] encrypt_to. Whoever has the private key\nopens "
+     "them "
+     "with --identity; verify then restores them in full into a scratch place, and without it looks\nwhether they are "
+     "what was written."},
     {"restart", "APP", "stop and start an app, with the same proofs as an update", verb_restart, "detach",
      NEEDS_APP | CHANGES_HOST, 1, 1, NULL},
     {"maintenance", "APP on|off", "keep users out, or let them in again", verb_maintenance, "reason",
@@ -71,6 +75,11 @@ const guint n_verbs = G_N_ELEMENTS(verbs);
 const char *call_app(const Call *call)
 {
     return call->arguments->len > 0 ? g_ptr_array_index(call->arguments, 0) : NULL;
+}
+
+char *call_identity(const Call *call)
+{
+    return call->options.identity ? g_canonicalize_filename(call->options.identity, NULL) : NULL;
 }
 
 char *cli_line(const char *text)

@@ -12,7 +12,7 @@ typedef struct Options {
         no_passphrase, unsigned_index, all, wait;
     char *to, *plan, *name, *key, *checksum, *trust, *channel, *user, *app_root, *job, *out, *reason, *changelog,
         *severity, *withdraw, *passphrase_file;
-    char *data_from;
+    char *data_from, *identity;
     char *database, *dir, *url_from;
     int limit;
 } Options;
@@ -49,6 +49,8 @@ int cli_main(int argc, char **argv);
 
 /* First argument, or NULL. */
 const char *call_app(const Call *call);
+/* The file of --identity as a path that a job finds too; NULL: none. The caller frees. */
+char *call_identity(const Call *call);
 /* Text for a terminal, on one line. Errors, notes and hooks' output quote what others wrote: nothing of it may be
  * obeyed. The caller frees. */
 char *cli_line(const char *text);

@@ -25,6 +25,7 @@ const OptionRow option_rows[] = {
     {"exit-code", 0, G_OPTION_ARG_NONE, AT(exit_code), NULL, "exit with 10 if there is something newer"},
     {"follow", 'f', G_OPTION_ARG_NONE, AT(follow), NULL, "go on with what is written from now on"},
     {"force", 0, G_OPTION_ARG_NONE, AT(force), NULL, "override what may be overridden; it is recorded"},
+    {"identity", 0, G_OPTION_ARG_FILENAME, AT(identity), "FILE", "the private key that opens an encrypted backup"},
     {"job", 0, G_OPTION_ARG_STRING, AT(job), "ID", "that job instead of the newest"},
     {"json", 0, G_OPTION_ARG_NONE, AT(json), NULL, "answer in JSON on standard output"},
     {"key", 'k', G_OPTION_ARG_STRING, AT(key), "KEY",

@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "engine/data.h"
+#include "engine/encryption.h"
 #include "engine/expected.h"
 #include "engine/job.h"
 #include "engine/planner_kept.h"
@@ -237,7 +238,8 @@ static void object_to_lack_of_room(Planner *planner, Plan *plan, const Release *
     data_sets_add(sets, own, planner->manifest);
     room_need(needs, place->root, "release", MAX(unpacked, declared), entries + 64);
     room_need(needs, place->state, "download", (guint64)MAX(plan->download_bytes - plan->cached_bytes, 0), 64);
-    uses |= (plan->kind == PLAN_UPDATE ? ROOM_DUMP : 0) | (plan->rehearse ? ROOM_REHEARSAL : 0);
+    uses |= (plan->kind == PLAN_UPDATE ? ROOM_DUMP : 0) | (plan->rehearse ? ROOM_REHEARSAL : 0) |
+            (planner->config->backups.encrypt_to ? ROOM_ENCRYPTED : 0);
     room_need_data(needs, place, sets, uses);
     room_check(needs, (guint64)planner->host_config->space_margin_bytes, plan->objections);
 }
@@ -377,6 +379,7 @@ static void plan_object(Planner *planner, Plan *plan, const Release *release)
     object_to_claimed(planner, &part, plan);
     planner_switch(planner, plan);
     object_to_data(planner, &part, plan);
+    encryption_object(planner->config, planner->place, NULL, NULL, plan->objections);
     object_to_broken_way_back(planner, plan);
     object_to_long_fence(planner, plan);
     object_to_rehearsal(planner, plan);

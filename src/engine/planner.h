@@ -41,6 +41,7 @@ typedef struct PlanWish {
     gboolean purge;        /* uninstall */
     const char *data_from; /* install: version of the data that lie there, by the operator's word; NULL */
     const char *backup;    /* restore: id; NULL: the newest */
+    const char *identity;  /* restore, rollback: file of the private key of an encrypted backup, absolute; NULL */
     gboolean rehearse;     /* update: rehearse it first */
     gboolean again;        /* update to the version that is installed already */
 } PlanWish;

@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "engine/backups.h"
 #include "engine/data.h"
+#include "engine/encryption.h"
 #include "engine/job.h"
 #include "engine/room.h"
 #include "engine/sql_step.h"
@@ -29,7 +30,8 @@ static Plan *plan_from_here(Planner *planner, PlanKind kind, GError **error)
 /* Going back leaves no margin: whoever goes back on a full disk needs it most. */
 static void object_to_data(const Planner *planner, Plan *plan, const Manifest *target)
 {
-    guint uses = plan->kind == PLAN_BACKUP ? ROOM_DUMP : ROOM_DUMP | ROOM_COPY;
+    guint uses = (plan->kind == PLAN_BACKUP ? 0 : ROOM_COPY) | ROOM_DUMP |
+                 (planner->config->backups.encrypt_to ? ROOM_ENCRYPTED : 0);
     g_autoptr(GPtrArray) own = data_sets_own_new();
     g_autoptr(GPtrArray) sets = g_ptr_array_new();
     g_autoptr(GPtrArray) needs = room_needs_new();
@@ -40,6 +42,8 @@ static void object_to_data(const Planner *planner, Plan *plan, const Manifest *t
         room_need_restore(needs, planner->place, plan->backup);
     room_check(needs, 0, plan->objections);
     PartContext part = {.place = planner->place, .lock_fd = -1, .databases = planner->config->database};
+    encryption_object(planner->config, planner->place, plan->data == DATA_RESTORE ? plan->backup : NULL, plan->identity,
+                      plan->objections);
     if (plan->kind != PLAN_BACKUP)
         data_object(&part, sets, plan->objections, plan->notes);
 }
@@ -230,6 +234,7 @@ Plan *planner_rollback(Planner *planner, const PlanWish *wish, GError **error)
         fault_set(error, FAULT_USAGE, "%s: %s is what runs now", plan->app, plan->from);
         return NULL;
     }
+    plan->identity = g_strdup(wish->identity);
     plan->to = g_strdup(record->version);
     plan->to_tree = g_strdup(record->tree);
     g_autoptr(Manifest) target = manifest_from_records(record->manifest, error);
@@ -258,6 +263,7 @@ Plan *planner_restore(Planner *planner, const PlanWish *wish, GError **error)
         fault_hint(error, "'liftlock backup list %s' shows what there is", plan->app);
         return NULL;
     }
+    plan->identity = g_strdup(wish->identity);
     plan->to = g_strdup(plan->from);
     plan->to_tree = g_strdup(plan->from_digest);
     plan->data = DATA_RESTORE;

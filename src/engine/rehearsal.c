@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "base/process.h"
+#include "engine/encryption.h"
 #include "engine/steps.h"
 #include "parts/backup/backup.h"
 #include "parts/service/script.h"
@@ -62,6 +63,9 @@ gboolean rehearse_undo(Job *job, GError **error)
 {
     if (!job->plan->rehearse)
         return TRUE;
+    g_autoptr(GError) local = NULL;
+    if (!encryption_close(&job->part, job->config, job->id, &local)) /* nobody reads it any more; settle tries again */
+        job_say(job, "%s", local->message);
     for (guint i = 0; i < job->sets->len; i++) {
         const DataSet *set = g_ptr_array_index(job->sets, i);
         const BackupDriver *driver = backup_find(set, error);

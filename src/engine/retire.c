@@ -4,6 +4,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "engine/data.h"
+#include "engine/encryption.h"
 #include "engine/leftovers.h"
 #include "engine/live.h"
 #include "engine/live_switch.h"
@@ -97,6 +98,16 @@ static gboolean backups_prune(Job *job, GError **error)
     return TRUE;
 }
 
+/* What was made in the fence, or before there was a key, or was opened to be put back. */
+static gboolean backups_close(Job *job, GError **error)
+{
+    g_autoptr(GPtrArray) backups = journal_backups(job->journal, job->plan->app, error);
+    for (guint i = 0; backups && i < backups->len; i++)
+        if (!encryption_close(&job->part, job->config, ((const BackupRecord *)backups->pdata[i])->id, error))
+            return FALSE;
+    return backups != NULL;
+}
+
 /* Data that a failed job left beside its way back are kept until a later job was observed healthy: now. */
 static gboolean wayback_prune(Job *job, GError **error)
 {
@@ -168,11 +179,12 @@ static gboolean own_record(Job *job, GError **error)
 gboolean retire_surplus(Job *job, GError **error)
 {
     if (job->plan->kind == PLAN_BACKUP)
-        return backups_prune(job, error);
+        return backups_prune(job, error) && backups_close(job, error);
     catalog_cache_prune(job->place, job->plan->to_sha256);
     return own_record(job, error) && live_switch_retire(job, error) &&
            live_unequip(job, job->installed, job->manifest, error) && releases_prune(job, error) &&
-           backups_prune(job, error) && wayback_prune(job, error) && jobs_prune(job, error) &&
+           backups_prune(job, error) && backups_close(job, error) && wayback_prune(job, error) &&
+           jobs_prune(job, error) &&
            leftovers_prune(job->journal, job->place, job->sets, job->manifest->fence.file, error);
 }
 

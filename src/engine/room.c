@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/room.h"
 
+#include "engine/encryption.h"
+
 #include "base/fault.h"
 #include "base/fs.h"
 #include "engine/steps.h"
@@ -114,6 +116,8 @@ static void need_set(GPtrArray *needs, const Place *place, const DataSet *set, g
         fs_usage(root, set->path, &usage, NULL);
     if (uses & ROOM_DUMP)
         room_need(needs, place->backups, "backup", bytes, usage.entries);
+    if (uses & ROOM_DUMP && uses & ROOM_ENCRYPTED) /* a tree becomes one file on the way */
+        room_need(needs, place->backups, "its encryption", 2 * bytes, 2);
     if (uses & ROOM_REHEARSAL)
         room_need(needs, place->staging, "rehearsal", 2 * bytes, usage.entries);
     if (set->url_from) /* the rest is the server's: its driver objects */
@@ -134,8 +138,11 @@ void room_need_restore(GPtrArray *needs, const Place *place, const char *backup)
 {
     FsUsage usage = {0};
     fs_fd int backups = fs_open_dir(place->backups, NULL);
-    if (backups >= 0 && fs_usage(backups, backup, &usage, NULL))
-        room_need(needs, place->root, "data that come back", usage.bytes, usage.entries);
+    if (backups < 0 || !fs_usage(backups, backup, &usage, NULL))
+        return;
+    room_need(needs, place->root, "data that come back", usage.bytes, usage.entries);
+    if (encryption_hides(place, backup))
+        room_need(needs, place->backups, "the decrypted backup", 2 * usage.bytes, usage.entries);
 }
 
 /* "download, release and backup" */

@@ -12,7 +12,13 @@ gboolean room_for_download(const Place *place, const HostConfig *host, guint64 d
 /* What a plan needs, summed up per file system. */
 GPtrArray *room_needs_new(void);
 void room_need(GPtrArray *needs, const char *path, const char *what, guint64 bytes, guint64 entries);
-enum { ROOM_DUMP = 1 << 0, ROOM_COPY = 1 << 1, ROOM_MIGRATION = 1 << 2, ROOM_REHEARSAL = 1 << 3 };
+enum {
+    ROOM_DUMP = 1 << 0,
+    ROOM_COPY = 1 << 1,
+    ROOM_MIGRATION = 1 << 2,
+    ROOM_REHEARSAL = 1 << 3,
+    ROOM_ENCRYPTED = 1 << 4
+};
 void room_need_data(GPtrArray *needs, const Place *place, const GPtrArray *sets, guint uses);
 void room_need_restore(GPtrArray *needs, const Place *place, const char *backup);
 

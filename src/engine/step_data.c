@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "engine/backups.h"
+#include "engine/encryption.h"
 #include "engine/room.h"
 #include "engine/sql_step.h"
 #include "parts/backup/backup.h"
@@ -32,6 +33,9 @@ static gboolean dump_set(Job *job, const DataSet *set, const char *directory, GE
 static gboolean restore_verify(Job *job, GError **error)
 {
     g_autofree char *directory = g_build_filename(job->place->backups, job->plan->backup, NULL);
+    if (encryption_hides(job->place, job->plan->backup) &&
+        !encryption_open(&job->part, job->plan->backup, job->plan->identity, directory, error))
+        return FALSE;
     g_autoptr(GPtrArray) objections = g_ptr_array_new_with_free_func((GDestroyNotify)objection_free);
     g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
     backup_compare(job->place, job->plan->backup, job->sets, job->manifest, objections, notes);
@@ -89,6 +93,12 @@ static gboolean dump_sets(Job *job, int parent, GError **error)
            dump_record(job, usage.bytes, error);
 }
 
+/* What a restore replaces must be saved to the last row, so that its dump has to wait for the fence: copy makes it. */
+static gboolean dumps_in_fence(const Job *job)
+{
+    return job->plan->data == DATA_RESTORE;
+}
+
 /* Makes the job's backup, and lists it once it is durable and was read again. */
 static gboolean dump_make(Job *job, GError **error)
 {
@@ -96,16 +106,12 @@ static gboolean dump_make(Job *job, GError **error)
     /* What an interrupted try of this very job left is not a backup. */
     if (parent < 0 || !fs_remove_tree(parent, job->id, error) || !fs_make_dirs(parent, job->id, 0700, error))
         return FALSE;
-    if (dump_sets(job, parent, error))
+    /* A rehearsal reads it first; in the fence there is no time for it. Settle sees to what is left in plain. */
+    gboolean later = job->plan->rehearse || dumps_in_fence(job);
+    if (dump_sets(job, parent, error) && (later || encryption_close(&job->part, job->config, job->id, error)))
         return TRUE;
     fs_remove_tree(parent, job->id, NULL); /* half of one only takes room, which may be what was missing */
     return FALSE;
-}
-
-/* What a restore replaces must be saved to the last row, so that its dump has to wait for the fence: copy makes it. */
-static gboolean dumps_in_fence(const Job *job)
-{
-    return job->plan->data == DATA_RESTORE;
 }
 
 /* An install finds nothing, or data that need nothing done. */

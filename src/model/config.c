@@ -69,6 +69,11 @@ static const Key policy_keys[] = {
     {0},
 };
 
+static const Key backups_keys[] = {
+    {"encrypt_to", KEY_TEXT, IN(backups, encrypt_to), NULL, "public key of age(1), age1...: backups can be read with its private key only, which need not be on this host"},
+    {0},
+};
+
 static const Key notify_keys[] = {
     {"type", KEY_TEXT, OF(NotifyConfig, type), NULL, "how to tell", .required = TRUE, .words = notify_names},
     {"url", KEY_TEXT, OF(NotifyConfig, url), NULL, "where the webhook is", .secret = TRUE},
@@ -104,6 +109,7 @@ const Key app_config_keys[] = {
     {"source", KEY_TABLE, OF(AppConfig, source), NULL, "where releases come from", .required = TRUE, .table = source_keys},
     {"trust", KEY_TABLE, OF(AppConfig, trust), NULL, "what proves that they are the publisher's", .required = TRUE, .table = trust_keys},
     {"policy", KEY_TABLE, OF(AppConfig, policy), NULL, "which release may follow which, when", .table = policy_keys},
+    {"backups", KEY_TABLE, OF(AppConfig, backups), NULL, "how backups are kept", .table = backups_keys},
     {"notify", KEY_TABLE_MAP, OF(AppConfig, notify), NULL, "whom to tell", .table = notify_keys, .size = sizeof(NotifyConfig)},
     {"database", KEY_TABLE_MAP, OF(AppConfig, database), NULL, "who may copy and rename the app's databases", .table = database_keys, .size = sizeof(DatabaseConfig)},
     {"switch", KEY_TABLE_MAP, OF(AppConfig, switch_), NULL, "how users reach the app's services that are switched", .table = switch_keys, .size = sizeof(SwitchConfig)},
@@ -297,6 +303,22 @@ static gboolean check_notifies(const Checker *checker, const AppConfig *config)
     return TRUE;
 }
 
+/* Bech32 (BIP 173): what age-keygen(1) prints. Its checksum is left to age. */
+static gboolean check_backups(const Checker *checker, const AppConfig *config)
+{
+    static const char prefix[] = "age1", charset[] = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+    enum { LENGTH = 62 };
+    const char *key = config->backups.encrypt_to;
+    if (!key || (strlen(key) == LENGTH && g_str_has_prefix(key, prefix) &&
+                 strspn(key + strlen(prefix), charset) == LENGTH - strlen(prefix)))
+        return TRUE;
+    g_autofree char *quoted = schema_quote(key);
+    gboolean is_private = g_ascii_strncasecmp(key, "AGE-SECRET-KEY-", strlen("AGE-SECRET-KEY-")) == 0;
+    return fault_at(checker, "/backups/encrypt_to",
+                    "'encrypt_to' must be a public key of age (age1 and 58 more), not %s",
+                    is_private ? "a private one" : quoted);
+}
+
 static gboolean check_databases(const Checker *checker, const AppConfig *config)
 {
     for (guint i = 0; i < config->database->len; i++) {
@@ -357,7 +379,8 @@ AppConfig *app_config_read(Node *document, const char *name, const char *path, G
         return NULL;
     const Checker checker = {.path = path, .document = document, .error = error};
     if (!check_app(&checker, config) || !check_source(&checker, config) || !check_trust(&checker, config) ||
-        !check_notifies(&checker, config) || !check_databases(&checker, config) || !check_switches(&checker, config))
+        !check_backups(&checker, config) || !check_notifies(&checker, config) || !check_databases(&checker, config) ||
+        !check_switches(&checker, config))
         return NULL;
     defer_to_manifest(config);
     return g_steal_pointer(&config);

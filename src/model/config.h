@@ -59,6 +59,9 @@ typedef struct AppConfig {
         gint64 keep_releases, keep_backups /* -1: the manifest's */;
         gint64 max_attempts;
     } policy;
+    struct {
+        char *encrypt_to; /* age recipient; NULL: backups are not encrypted */
+    } backups;
     GPtrArray *notify;   /* NotifyConfig */
     GPtrArray *database; /* DatabaseConfig */
     GPtrArray *switch_;  /* SwitchConfig */

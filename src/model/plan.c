@@ -40,6 +40,7 @@ static const Key deed_keys[] = {
 static const Key note_keys[] = {
     {"download_bytes", KEY_INT, OF(Plan, download_bytes), "0", "bytes to download"},
     {"cached_bytes", KEY_INT, OF(Plan, cached_bytes), "0", "bytes of it already here"},
+    {"identity", KEY_TEXT, OF(Plan, identity), NULL, "file of the private key that opens the backup"},
     {"loss", KEY_TEXT, OF(Plan, loss), NULL, "what going back loses"},
     {"notes", KEY_TEXTS, OF(Plan, notes), NULL, "what else to know"},
     {"overrides", KEY_TEXTS, OF(Plan, overrides), NULL, "recorded overrides"},

@@ -41,6 +41,7 @@ typedef struct Plan {
     PlanCopy copy;
     char *data_from;          /* install: version of the data that lie there already; NULL: none */
     char *backup;             /* id of the backup to restore; NULL */
+    char *identity;           /* file of the private key that opens `backup`; NULL */
     char *loss;               /* what going back loses, for people; NULL: nothing */
     GPtrArray *notes;         /* char *: what else a person should know */
     GPtrArray *migrations;    /* char *: versions whose migrations run, or are taken back, in order */
