@@ -58,6 +58,7 @@ typedef struct AppConfig {
         char *pin;
         gint64 keep_releases, keep_backups /* -1: the manifest's */;
         gint64 max_attempts;
+        gboolean rehearse;
     } policy;
     struct {
         char *encrypt_to; /* age recipient; NULL: backups are not encrypted */

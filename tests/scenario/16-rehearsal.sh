@@ -54,3 +54,13 @@ publish 2.1.0
 expect_exit 0 lift plan bookshelf
 grep -q '^  kept out   about [0-9.]* s, as it was seen here before$' "$out"
 verdict "the plan has the time" $?
+
+note "a host that rehearses every update does not need to be told"
+printf '[policy]\nrehearse = true\n' >>"$host/etc/liftlock/apps/bookshelf.toml"
+expect_exit 0 lift plan bookshelf
+grep -q '^  steps .* trial, dump, rehearse, ready, ' "$out"
+verdict "the plan has the step" $?
+expect_exit 0 lift update bookshelf
+expect_exit 0 lift logs bookshelf
+grep -q 'rehearsed on the restored data: ' "$out"
+verdict "the log has the times" $?
