@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "model/manifest_check.h"
+#include "model/manifest_files.h"
 #include "model/manifest_switch.h"
 #include "model/version.h"
 
@@ -240,6 +241,7 @@ const Key manifest_keys[] = {
     {"notifications", KEY_TABLE, OF(Manifest, notifications), NULL, "whom the publisher tells", .table = notifications_keys},
     {"files", KEY_NODE, OF(Manifest, files), NULL, "rules by glob (layout files), or the list of files"},
     {"directories", KEY_NODE, OF(Manifest, directories), NULL, "rules by directory (layout files)"},
+    {"privileged_files", KEY_TEXTS, OF(Manifest, privileged_files), NULL, "globs of files that are written only if the host's config names them"},
     {"post_install", KEY_NODE, OF(Manifest, post_install), NULL, "shell lines after the files are in place (layout files)"},
     {0},
 };
@@ -252,7 +254,8 @@ Manifest *manifest_read(Node *document, const char *name, GError **error)
     if (!schema_read(manifest_keys, document, name, FAULT_MANIFEST, manifest, error))
         return NULL;
     manifest_fill_names(manifest);
-    if (!manifest_check(manifest, name, error) || !manifest_check_switches(manifest, name, error))
+    if (!manifest_check(manifest, name, error) || !manifest_check_switches(manifest, name, error) ||
+        !manifest_read_files(manifest, name, error))
         return NULL;
     manifest_fill_instances(manifest);
     return g_steal_pointer(&manifest);
@@ -264,6 +267,7 @@ void manifest_free(Manifest *manifest)
         return;
     for (guint i = 0; manifest->services && i < manifest->services->len; i++)
         g_clear_pointer(&((Service *)manifest->services->pdata[i])->template_, g_free);
+    manifest_clear_files(manifest);
     schema_clear(manifest_keys, manifest);
     node_free(manifest->document);
     g_free(manifest);

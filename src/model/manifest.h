@@ -79,6 +79,59 @@ typedef struct Service {
     Switch switch_;
 } Service;
 
+/* --- layout `files`: rules by glob ----------------------------------------------------------------------------- */
+
+/* What becomes of a file of the release where there is one of that name already. */
+typedef enum {
+    FILE_REPLACE,        /* the new one takes its place, also of one that the user edited */
+    FILE_SKIP,           /* what is there stays, and what is not there does not come */
+    FILE_BACKUP_REPLACE, /* as replace; the old one is kept for the user */
+    FILE_MERGE_TOML,     /* these three-way: user's file, default of the installed release, new default */
+    FILE_MERGE_YAML,
+    FILE_MERGE_JSON,
+    FILE_MERGE_INI,
+    FILE_MERGE_ENV,
+    FILE_MERGE_TEXT,
+} FileAction;
+
+/* Who wins where both changed something; new keys always arrive. */
+typedef enum {
+    MERGE_RULE_PRESERVE_USER, /* the user; what the user left alone follows the release */
+    MERGE_RULE_UPDATE_ONLY,   /* nothing that is there changes or goes: keys are only added */
+    MERGE_RULE_REPLACE,       /* the release */
+} MergeRule;
+
+/* `name` is the path of a table in the document, its parts joined by ".": "database", "server.tls". The longest path
+ * that leads to a key decides; where none does, the rule's merge_strategy. */
+typedef struct MergeSection {
+    char *name;
+    int strategy; /* MergeRule */
+} MergeSection;
+
+/* One rule. The first in the manifest's order whose glob (model/glob.h) matches a path decides; a protected directory
+ * comes before all rules. What no rule matches is replaced unless the user edited it, else it is a conflict. */
+typedef struct FileRule {
+    char *glob;          /* a good pattern, relative to the app's root */
+    int action;          /* FileAction */
+    int merge_strategy;  /* MergeRule, of the merges; default preserve_user */
+    gboolean backup;     /* the file as it was is kept for the user; always so with backup_replace */
+    GPtrArray *sections; /* MergeSection, of the merges of toml, yaml, json and ini; mostly empty */
+    guint line, column;  /* of the glob in the manifest, for messages */
+} FileRule;
+
+/* One directory, and all below it. Protected (preserve without cleanup_old): nothing in it is written or removed.
+ * Aged (cleanup_old): the same, but files last changed more than keep_days ago go when an update is done. Clearable
+ * (preserve: false): it may be emptied when an update is done. No rule of `files` may lead into the first two. */
+typedef struct DirectoryRule {
+    char *path; /* literal, relative to the app's root; none lies in another */
+    gboolean preserve, cleanup_old;
+    gint64 keep_days;
+    char *description;
+    guint line, column;
+} DirectoryRule;
+
+/* --- the rest ---------------------------------------------------------------------------------------------------- */
+
 typedef struct Conditional {
     char *condition, *action, *message;
     GPtrArray *manual_steps;
@@ -164,9 +217,12 @@ typedef struct Manifest {
     struct {
         GPtrArray *on_success, *on_failure;
     } notifications; /* Notification */
-    const Node *files, *directories,
-        *post_install; /* rooms of later layouts and drivers; refused by `releases` with the reason */
-    Node *document;    /* owned: what the borrowed nodes point into */
+    const Node *files, *directories;
+    GPtrArray *file_rules; /* FileRule, in order, of `files` as a map; empty where it is a list (Pi-Kit) or absent */
+    GPtrArray *directory_rules;  /* DirectoryRule, in order */
+    GPtrArray *privileged_files; /* char *: globs of files that only the host's config may let in */
+    const Node *post_install;    /* room of a later layout; refused with the reason */
+    Node *document;              /* owned: what the borrowed nodes point into */
 } Manifest;
 
 extern const Key manifest_keys[];
@@ -174,9 +230,17 @@ extern const Key manifest_keys[];
  * sqlite or postgres. Borrowed; NULL: there is none. */
 const DataSet *manifest_database(const Manifest *manifest, const char *name);
 
-extern const char *const history_columns[];  /* what a row of history.table says, by default under these names */
-extern const char *const layout_names[];     /* words of LayoutKind */
-extern const char *const data_class_names[]; /* words of DataClass */
+/* The rule that decides about a path relative to the app's root; NULL: none matches. Borrowed. */
+const FileRule *manifest_file_rule(const Manifest *manifest, const char *path);
+
+/* The directory rule that the path lies in, or is; NULL: none. Borrowed. */
+const DirectoryRule *manifest_directory_rule(const Manifest *manifest, const char *path);
+
+extern const char *const file_action_names[]; /* words of FileAction */
+extern const char *const merge_rule_names[];  /* words of MergeRule */
+extern const char *const history_columns[];   /* what a row of history.table says, by default under these names */
+extern const char *const layout_names[];      /* words of LayoutKind */
+extern const char *const data_class_names[];  /* words of DataClass */
 extern const char *const
     manifest_names[]; /* NULL-terminated, in order of preference: liftlock.yaml liftlock.json update-manifest.yaml */
 
