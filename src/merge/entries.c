@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lines "KEY=VALUE", as .env and INI files have them: dialects differ, so a value is what was written. */
+#include "merge/merge_inner.h"
+
+#include <string.h>
+
+/* Line ends do not count. */
+static void append_text(GString *form, const Reading *reading, MergeSpan text)
+{
+    g_autoptr(GString) bytes = g_string_new(NULL);
+    for (gsize i = text.start; i < text.end; i++) {
+        if (reading->bytes[i] != '\r')
+            g_string_append_c(bytes, reading->bytes[i]);
+    }
+    merge_value_scalar(form, 's', bytes->str);
+}
+
+void merge_entry_more(MergeDoc *doc, MergeItem *item, const MergeLine *line)
+{
+    MergeSpan text = {line->start, merge_trim(&doc->reading, line->start, line->end)};
+    if (item->more) {
+        append_text(item->more, &doc->reading, text);
+    } else {
+        item->text.end = text.end;
+        item->block.end = line->next;
+    }
+}
+
+static MergeItem *add_again(MergeDoc *doc, MergePlace *place, MergeItem *item, const MergeEntry *entry)
+{
+    const MergeItem *last = g_ptr_array_index(place->entries, place->entries->len - 1);
+    gboolean next = last == item && item->block.end == entry->lead.start && entry->lead.start == entry->lead.end;
+    if (next && !item->more) {
+        item->block.end = entry->block.end;
+        item->text.end = entry->text.end;
+        return item;
+    }
+    item->closed = "the key stands there more than once";
+    if (!item->more)
+        item->more = g_string_new(NULL);
+    append_text(item->more, &doc->reading, entry->text);
+    return item;
+}
+
+MergeItem *merge_entry_add(MergeDoc *doc, MergePlace *place, const MergeEntry *entry, GError **error)
+{
+    MergeItem *item = merge_item_get(place->owner, entry->key);
+    if (item && item->in == place) {
+        g_free(entry->key);
+        return add_again(doc, place, item, entry);
+    }
+    item = merge_item_new(doc, place->owner, entry->key, FALSE, entry->line, entry->column, error);
+    if (!item)
+        return NULL;
+    item->lead = entry->lead;
+    item->block = entry->block;
+    item->text = entry->text;
+    item->name = item->key_start = entry->block.start;
+    item->in = place;
+    g_ptr_array_add(place->entries, item);
+    return item;
+}
+
+void merge_entries_close(MergeDoc *doc)
+{
+    for (guint i = 0; i < doc->items->len; i++) {
+        MergeItem *item = g_ptr_array_index(doc->items, i);
+        if (item->map)
+            continue;
+        GString *form = g_string_new(NULL);
+        append_text(form, &doc->reading, item->text);
+        if (item->more)
+            g_string_append(form, item->more->str);
+        item->value = g_string_free(form, FALSE);
+    }
+}
