@@ -44,6 +44,26 @@ static const char *why_closed(const Merge *merge, const MergeItem *item)
     return item->closed ? item->closed : "it contains what cannot be edited safely";
 }
 
+/* A value of several lines that says what the base's says, but into which the user has written comments: they would be
+ * lost with its bytes. */
+static const char *why_written_in(const Merge *merge, const MergeItem *user, const MergeItem *base)
+{
+    const char *marks = merge->request->language->comments;
+    if (!marks || !base || user->map || merge->verbatim)
+        return NULL;
+    MergeSpan span = user->loose ? user->rest : user->text, old = base->loose ? base->rest : base->text;
+    const Reading *reading = &merge->user->reading;
+    gsize size = span.end - span.start;
+    if (!memchr(reading->bytes + span.start, '\n', size) || merge_same_text(reading, span, &merge->base->reading, old))
+        return NULL;
+    g_auto(GStrv) each = g_strsplit(marks, " ", -1);
+    for (char **mark = each; *mark; mark++) {
+        if (g_strstr_len(reading->bytes + span.start, (gssize)size, *mark))
+            return "comments were written into it here";
+    }
+    return NULL;
+}
+
 /* --- arriving --------------------------------------------------------------------------------------------------- */
 
 /* A line of `table`, which has no header: its key shows how the keys of this table begin. Also such lines of tables in
@@ -118,6 +138,10 @@ static MergePlace *place_for(Merge *merge, MergeItem *item, MergeArrival *arriva
         return merge->user->sections ? place_in_dotted(merge, item, table, arrival) : NULL;
     /* Below tables that are new as well, named by this very key: it goes where their owner is. */
     const MergeItem *owner = twin_table(merge, item->in->owner);
+    if (owner && !owner->holds && !find_dotted(owner, TRUE) && may_name(item, item->in)) {
+        bring_header(merge->user->sections, item->in->owner);
+        return item->in;
+    }
     return owner && owner->holds && may_name(item, owner->holds) ? owner->holds : NULL;
 }
 
@@ -240,16 +264,18 @@ static void mark_going(MergeItem *item, MergeItem *base)
     }
 }
 
-static const char *why_not_replaced(Merge *merge, const Three *items)
+static const char *why_not_replaced(Merge *merge, const Three *items, MergeAct act)
 {
     const char *why = why_closed(merge, items->user);
+    if (!why && act == MERGE_UPDATED)
+        why = why_written_in(merge, items->user, items->base);
     return why ? why : why_closed(merge, items->release);
 }
 
 /* The user's item takes the release's value. */
 static void replace(Merge *merge, const Three *items, MergeAct act)
 {
-    const char *why = why_not_replaced(merge, items);
+    const char *why = why_not_replaced(merge, items, act);
     if (why) {
         note(merge, MERGE_CONFLICT, items, why);
         return;
@@ -274,6 +300,8 @@ static void replace(Merge *merge, const Three *items, MergeAct act)
 static void let_go(Merge *merge, const Three *items, MergeAct act)
 {
     const char *why = why_closed(merge, items->user);
+    if (!why && act == MERGE_REMOVED)
+        why = why_written_in(merge, items->user, items->base);
     if (!why)
         mark_going(items->user, items->base);
     note(merge, why ? MERGE_CONFLICT : act, items, why);

@@ -4,13 +4,15 @@
 
 #include <string.h>
 
-/* Line ends do not count. */
-static void append_text(GString *form, const Reading *reading, MergeSpan text)
+/* Line ends do not count, nor does the indentation of lines that go on: an edit may shift it. */
+static void append_text(GString *form, const Reading *reading, MergeSpan text, gboolean trim)
 {
     g_autoptr(GString) bytes = g_string_new(NULL);
     for (gsize i = text.start; i < text.end; i++) {
         if (reading->bytes[i] != '\r')
             g_string_append_c(bytes, reading->bytes[i]);
+        if (reading->bytes[i] == '\n' && trim)
+            i = merge_skip_space(reading, i + 1, text.end) - 1;
     }
     merge_value_scalar(form, 's', bytes->str);
 }
@@ -19,7 +21,7 @@ void merge_entry_more(MergeDoc *doc, MergeItem *item, const MergeLine *line)
 {
     MergeSpan text = {line->start, merge_trim(&doc->reading, line->start, line->end)};
     if (item->more) {
-        append_text(item->more, &doc->reading, text);
+        append_text(item->more, &doc->reading, text, TRUE);
     } else {
         item->text.end = text.end;
         item->block.end = line->next;
@@ -38,7 +40,7 @@ static MergeItem *add_again(MergeDoc *doc, MergePlace *place, MergeItem *item, c
     item->closed = "the key stands there more than once";
     if (!item->more)
         item->more = g_string_new(NULL);
-    append_text(item->more, &doc->reading, entry->text);
+    append_text(item->more, &doc->reading, entry->text, FALSE);
     return item;
 }
 
@@ -61,14 +63,14 @@ MergeItem *merge_entry_add(MergeDoc *doc, MergePlace *place, const MergeEntry *e
     return item;
 }
 
-void merge_entries_close(MergeDoc *doc)
+void merge_entries_close(MergeDoc *doc, gboolean trim)
 {
     for (guint i = 0; i < doc->items->len; i++) {
         MergeItem *item = g_ptr_array_index(doc->items, i);
         if (item->map)
             continue;
         GString *form = g_string_new(NULL);
-        append_text(form, &doc->reading, item->text);
+        append_text(form, &doc->reading, item->text, trim);
         if (item->more)
             g_string_append(form, item->more->str);
         item->value = g_string_free(form, FALSE);

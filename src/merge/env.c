@@ -102,6 +102,6 @@ gboolean merge_read_env(MergeDoc *doc, GError **error)
             return FALSE;
         lead = env.at;
     }
-    merge_entries_close(doc);
+    merge_entries_close(doc, FALSE);
     return TRUE;
 }

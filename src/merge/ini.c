@@ -138,7 +138,7 @@ gboolean merge_read_ini(MergeDoc *doc, GError **error)
         if (!read_line(&ini, &line, error))
             return FALSE;
     }
-    merge_entries_close(doc);
+    merge_entries_close(doc, TRUE);
     close_sections(doc);
     const MergeItem *first = doc->sections->entries->len ? g_ptr_array_index(doc->sections->entries, 0) : NULL;
     doc->root->holds->start = first ? first->lead.start : doc->reading.size;

@@ -95,7 +95,7 @@ struct MergeLanguage {
     const char *name, *patterns;                     /* of file names, separated by spaces */
     gboolean (*read)(MergeDoc *doc, GError **error); /* fills root and places; NULL: a text of lines */
     MergeShift shift;
-    const char *comments;         /* the first characters of comment lines */
+    const char *comments;         /* what comments inside values begin with, separated by spaces; NULL: none can be */
     gboolean any_case;            /* keys that differ in case only are one to some readers */
     gboolean last_newline_counts; /* a missing last newline may change what is above it */
 };
@@ -155,8 +155,8 @@ MergeItem *merge_entry_add(MergeDoc *doc, MergePlace *place, const MergeEntry *e
 /* The value of the key that was added last goes on in a line. */
 void merge_entry_more(MergeDoc *doc, MergeItem *item, const MergeLine *line);
 
-/* All keys are there: their values are what was written. */
-void merge_entries_close(MergeDoc *doc);
+/* All keys are there: their values are what was written, `trim`: less the indentation of lines that go on. */
+void merge_entries_close(MergeDoc *doc, gboolean trim);
 
 /* --- one file per language -------------------------------------------------------------------------------------- */
 

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Merging against readers that others wrote, and against a three-way merge of plain dicts in twenty lines.
+
+Texts are made of sections of keys in several spellings; the user's and the release's are changed copies of one. What
+holds for all: merge(b, b, n) == n and merge(b, u, b) == u, byte for byte; what was changed here is still there;
+merging once more changes nothing."""
+
+import configparser
+import re
+import tomllib
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from merge_tools import Merger
+
+MANY = settings(max_examples=400, deadline=None, database=None,
+                suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+GONE = object()  # where a document has nothing
+BOTH = "changed here and in the release", "removed here, changed in the release", "new here and in the release, with different values"
+
+
+@pytest.fixture(scope="module")
+def merger():
+    made = Merger()
+    yield made
+    assert made.close() == 0
+
+
+# --- three-way on dicts ---
+
+
+def three(base, user, release):
+    """What must come out where nothing stands in the way."""
+    if isinstance(user, dict) and (isinstance(release, dict) or (release is GONE and isinstance(base, dict))):
+        base = base if isinstance(base, dict) else {}
+        there = release if release is not GONE else {}
+        merged = {key: three(base.get(key, GONE), user.get(key, GONE), there.get(key, GONE)) for key in {**user, **there}}
+        merged = {key: value for key, value in merged.items() if value is not GONE}
+        return merged if merged or release is not GONE else GONE
+    if user == base or base is GONE and user is GONE:
+        return release
+    return user
+
+
+def leaves(value, path=()):
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, path + (key,))
+    else:
+        yield path, value
+
+
+def tidy(value):
+    """Without tables that have nothing in them: whether such a one is there is a matter of spelling."""
+    if not isinstance(value, dict):
+        return value
+    inner = {key: tidy(v) for key, v in value.items()}
+    return {key: v for key, v in inner.items() if v != {}}
+
+
+def at(value, path):
+    for key in path:
+        value = value.get(key, GONE) if isinstance(value, dict) else GONE
+    return value
+
+
+def check(merger, language, load, base, user, release):
+    """The laws, of one language."""
+    assert merger.merge(language, base, base, release)[0] == release.encode()
+    assert merger.merge(language, base, user, base)[0] == user.encode()
+    assert merger.merge(language, None, user, user)[0] == user.encode()
+    out, notes = merger.merge(language, base, user, release)
+    values, was, now = load(out.decode()), load(base), load(user)
+    structural = [note for note in notes if note.act == "conflict" and note.reason not in BOTH]
+    if not structural:
+        assert tidy(values) == tidy(three(was, now, load(release))), notes
+    for path, value in leaves(now):
+        if at(was, path) != value:
+            assert at(values, path) == value, (path, notes)
+    for line in user.splitlines():
+        if line.strip().startswith("# mine"):
+            assert line in out.decode().splitlines()
+    again, _ = merger.merge(language, base, out, release)
+    assert again == out
+    return out, notes
+
+
+# --- texts ---
+
+COMMENTS = st.sampled_from([[], [], ["# one"], ["# one", "# two"]])
+GAPS = st.sampled_from([0, 0, 0, 1, 2])
+
+
+@st.composite
+def changed(draw, sections, values, names):
+    """A copy with some keys changed, gone, new or moved: {section: {key: (value, comments, blank lines)}}."""
+    copy = {name: dict(keys) for name, keys in sections.items()}
+    for _ in range(draw(st.integers(0, 5))):
+        name = draw(st.sampled_from(sorted(names)))
+        what = draw(st.sampled_from(["set", "set", "drop", "drop section", "move", "comment"]))
+        keys = copy.setdefault(name, {})
+        key = draw(st.sampled_from(names[name]))
+        if what == "set":
+            keys[key] = (draw(values), *keys.get(key, (0, [], 0))[1:])
+        elif what == "drop":
+            keys.pop(key, None)
+        elif what == "drop section":
+            del copy[name]
+        elif what == "move" and key in keys:
+            keys[key] = keys.pop(key)
+        elif what == "comment" and key in keys:
+            keys[key] = (keys[key][0], ["# mine %d" % draw(st.integers(0, 99))] + keys[key][1], keys[key][2])
+    return copy
+
+
+@st.composite
+def triple(draw, values, names, render, header_needed=False):
+    entry = st.tuples(values, COMMENTS, GAPS)
+    base = {}
+    for name in draw(st.permutations(sorted(names))):
+        keys = draw(st.lists(st.sampled_from(names[name]), unique=True, max_size=4))
+        if keys or draw(st.booleans()):
+            base[name] = {key: draw(entry) for key in keys}
+    texts = [render(x, draw) for x in (base, draw(changed(base, values, names)), draw(changed(base, values, names)))]
+    ends = draw(st.sampled_from(["\n", "\n", "\n", "\r\n"]))
+    texts[1] = texts[1].replace("\n", ends)
+    if draw(st.integers(0, 4)) == 0:
+        texts[1] = texts[1].rstrip("\r\n")
+    return texts
+
+
+def lines_of(keys, indent=""):
+    out = []
+    for key, (value, comments, gap) in keys.items():
+        out += [""] * gap + [indent + c for c in comments] + ["%s%s = %s" % (indent, key, value)]
+    return out
+
+
+# --- TOML ---
+
+TOML_VALUES = st.sampled_from(["1", "2", "3", '"x"', "'y' # why", "[\n  1, # one\n  2,\n]", '"""\nlong\n  text"""', "false", "1979-05-27", "0x10", "16"])
+TOML_NAMES = {"": ["a", "b", "c", "p.x", "p.y"], "s": ["a", "b", "q.x", "q.r.y"], "s.t": ["a", "b"], "u.v": ["a", "c"], "p.z": ["a", "b"],
+              "[list]": ["a", "b"]}
+
+
+def toml(sections, draw):
+    out = lines_of(sections.get("", {}))
+    for name, keys in sections.items():
+        if name:
+            out += [""] * draw(st.integers(0, 1)) + ["[%s]" % name] + lines_of(keys, draw(st.sampled_from(["", "", "  "])))
+        if name == "[list]" and draw(st.booleans()):
+            out += ["[[list]]", "a = 7"]
+    return "".join(line + "\n" for line in out)
+
+
+def toml_or_not(merger, texts):
+    try:
+        for text in texts:
+            tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        assume(False)
+    check(merger, "toml", tomllib.loads, *texts)
+
+
+@settings(MANY, max_examples=1500)
+@given(texts=triple(TOML_VALUES, TOML_NAMES, toml))
+def test_toml(merger, texts):
+    toml_or_not(merger, texts)
+
+
+def toml_respelled(sections, draw):
+    """The same values, with some tables under a header and some in dotted keys of a table around them."""
+    spelled = {}
+    for name, keys in sections.items():
+        outer, dot, last = name.rpartition(".")
+        if draw(st.booleans()) and name and name != "[list]":
+            target = spelled.setdefault(outer, {})
+            target.update({"%s.%s" % (last, key): value for key, value in keys.items()})
+        else:
+            spelled.setdefault(name, {}).update(keys)
+    return toml(spelled, draw)
+
+
+@settings(MANY, max_examples=1500)
+@given(texts=triple(TOML_VALUES, TOML_NAMES, toml_respelled))
+def test_toml_in_different_spellings(merger, texts):
+    toml_or_not(merger, texts)
+
+
+# --- INI and .env ---
+
+INI_VALUES = st.sampled_from(["1", "2", "a b ; c", '"x"', "", "one\n    two\n    three", "x\n\n    y", "/usr/bin"])
+INI_NAMES = {"": ["a", "b"], "s": ["a", "b", "c d"], "t u": ["a", "k.l"], "v": ["a", "b", "c"]}
+
+
+def ini(sections, draw):
+    out = lines_of(sections.get("", {}))
+    for name, keys in sections.items():
+        if name:
+            out += [""] * draw(st.integers(0, 2)) + ["[%s]" % name] + lines_of(keys, draw(st.sampled_from(["", "", "  ", "\t"])))
+    return "".join(line + "\n" for line in out)
+
+
+def load_ini(text):
+    reader = configparser.RawConfigParser(default_section="none", delimiters=("=", ":"), comment_prefixes=("#", ";"), strict=True)
+    reader.optionxform = str
+    reader.read_string("[root]\n" + text.replace("\r", ""))
+    values = {name: dict(keys) for name, keys in reader.items() if name != "none"}
+    return {**values.pop("root"), **values}
+
+
+@settings(MANY, max_examples=1000)
+@given(texts=triple(INI_VALUES, INI_NAMES, ini))
+def test_ini(merger, texts):
+    check(merger, "ini", load_ini, *texts)
+
+
+ENV_VALUES = st.sampled_from(["1", "2", "a b # c", '"x"', "", '"one\ntwo # three"', "'q'", "$HOME/x", "x\\\ny"])
+
+
+def env(sections, _):
+    return "".join(line.replace(" = ", "=", 1) + "\n" for line in lines_of(sections.get("", {})))
+
+
+def load_env(text):
+    entry = re.compile(r'^([A-Z]+)=("[^"]*"|(?:[^\n]*\\\n)?[^\n]*)$', re.M)
+    return {key: value.strip() for key, value in entry.findall(text.replace("\r", ""))}
+
+
+@settings(MANY, max_examples=1000)
+@given(texts=triple(ENV_VALUES, {"": ["A", "B", "C", "D", "E"]}, env))
+def test_env(merger, texts):
+    check(merger, "env", load_env, *texts)
