@@ -42,7 +42,8 @@ class Server:
             self.url = f"{'https' if tls else 'http'}://{host}:{self.port}"
         self.socket.listen(50)
         self.closed = False
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.acceptor = threading.Thread(target=self.accept, daemon=True)
+        self.acceptor.start()
 
     def accept(self):
         while not self.closed:
@@ -78,6 +79,11 @@ class Server:
 
     def close(self):
         self.closed = True
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes whoever accepts
+        except OSError:
+            pass
+        self.acceptor.join()  # else it might go on with the number of a descriptor that is somebody else's by then
         self.socket.close()
 
 

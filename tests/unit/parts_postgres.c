@@ -364,6 +364,7 @@ static void killed_copying(Stage *stage, gconstpointer unused)
 
 static void sessions_end(Stage *stage, gconstpointer unused)
 {
+    assert_soon_alone(stage); /* of the tests before */
     g_free(
         server_run(&server,
                    "(PGAPPNAME=worker psql -X -q -h '%s' -U app -d app -c 'SELECT pg_sleep(600)' >/dev/null 2>&1 &) ;"
