@@ -82,15 +82,16 @@ ok 'a file that is there can be opened on a full disk' exits 0 "$tracer" --from 
 
 ok '--only counts the named program' exits 0 "$tracer" --only '*/mv' --list list sh -c 'echo one >a; mv a b; rm b'
 ok '... alone' same "$(awk '{print $4}' list)" renameat2
-printf '#!/bin/sh\nmkdir t; rmdir t; sleep 0.3; : >alive\n' >spare-me
+printf '#!/bin/sh\nmkdir t; rmdir t; : >alive; sleep 0.6; : >alive\n' >spare-me
 chmod +x spare-me
 ok '--spare leaves a program and its children alone' exits 0 "$tracer" --spare spare-me --list list \
     sh -c './spare-me; : >u'
 ok '... the rest is counted' same "$(awk '{print $4}' list | tr '\n' ' ')" 'vfork execve openat '
 rm alive
 ok 'a spared one outlives kill-all' exits 137 "$tracer" --spare spare-me --until-main --only '*/rm' --at 1 --do kill-all \
-    sh -c './spare-me & : >victim; rm victim; sleep 9'
-ok '... and still works' sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do [ -e alive ] && exit; sleep 0.1; done; exit 1'
+    sh -c './spare-me & until [ -e alive ]; do :; done; : >victim; rm victim; sleep 9'
+rm alive
+ok '... and still works' sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do [ -e alive ] && exit; sleep 0.5; done; exit 1'
 
 mkfifo pipe
 ok 'without --until-main daemons belong to the job' exits 0 "$tracer" --list list sh -c 'setsid -f sh -c "sleep 0.2; : >daemon"'
