@@ -4,6 +4,7 @@
 #include "engine/rehearsal.h"
 #include "engine/worker.h"
 #include "parts/backup/backup.h"
+#include "parts/layout/layout.h"
 #include "parts/service/service.h"
 #include "parts/sql.h"
 
@@ -25,6 +26,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } programs[] = {
     {"job", "the process of a job", worker_main},
+    {"merge", "merging a configuration file as the app's user", layout_merge_main},
     {"rehearse", "a job's rehearsal", rehearsal_main},
     {"sqlite", "SQLite work as the app's user", run_sqlite},
     {"sql", "SQL on SQLite as the app's user", run_sql},

@@ -29,12 +29,15 @@ static const char *trust_level(const Options *options)
     return options->checksum ? "checksum" : options->trust;
 }
 
-static char *config_text(const Call *call, const char *source)
+/* `layout`: as the release's manifest says. */
+static char *config_text(const Call *call, const char *source, int layout)
 {
     const Options *options = &call->options;
     gboolean remote = g_str_has_prefix(source, "http://") || g_str_has_prefix(source, "https://");
     GString *text = g_string_new("# written by 'liftlock install'\n[app]\n");
     toml_add(text, "root", options->app_root);
+    if (layout != LAYOUT_RELEASES)
+        toml_add(text, "layout", layout_names[layout]);
     toml_add(text, "user", options->user);
     if (g_strcmp0(options->user, "root") == 0)
         g_string_append(text, "privileged_hooks = true\n");
@@ -77,7 +80,7 @@ static int say_what_is_there(Call *call, const char *name, const char *source, G
 {
     g_free(call->options.trust);
     call->options.trust = g_strdup("checksum");
-    g_autofree char *text = config_text(call, source);
+    g_autofree char *text = config_text(call, source, LAYOUT_RELEASES);
     g_autoptr(Planner) planner = planner_open_new(call->host, name, text, error);
     g_autoptr(GPtrArray) objections = g_ptr_array_new_with_free_func((GDestroyNotify)objection_free);
     const Release *offer = NULL;
@@ -124,6 +127,23 @@ static char *name_from(const char *source)
     return name;
 }
 
+/* Plan and planner, as the app's configuration would have it. */
+static Plan *plan_as(Call *call, const char *name, const char *source, int layout, Planner **planner, GError **error)
+{
+    g_autofree char *text = config_text(call, source, layout);
+    g_clear_pointer(planner, planner_free);
+    *planner = planner_open_new(call->host, name, text, error);
+    if (!*planner || !is_new(call, *planner, error) ||
+        !run_recover_first(call, call->host, (*planner)->place, (*planner)->journal, error))
+        return NULL;
+    PlanWish wish = {.to = call->options.to, .data_from = call->options.data_from, .force = call->options.force};
+    Plan *plan = planner_update(*planner, &wish, error);
+    if (!plan && !(error && *error))
+        fault_set(error, FAULT_SOURCE, "%s: the source offers nothing on channel '%s'", name,
+                  (*planner)->config->source.channel);
+    return plan;
+}
+
 int verb_install(Call *call, GError **error)
 {
     const char *source = call_app(call);
@@ -137,17 +157,13 @@ int verb_install(Call *call, GError **error)
     }
     if (!trust_level(&call->options))
         return say_what_is_there(call, name, source, error);
-    g_autofree char *text = config_text(call, source);
-    g_autoptr(Planner) planner = planner_open_new(call->host, name, text, error);
-    if (!planner || !is_new(call, planner, error) ||
-        !run_recover_first(call, call->host, planner->place, planner->journal, error))
-        return -1;
-    PlanWish wish = {.to = call->options.to, .data_from = call->options.data_from};
+    g_autoptr(Planner) planner = NULL;
     g_autoptr(GError) local = NULL;
-    g_autoptr(Plan) plan = planner_update(planner, &wish, &local);
-    if (!plan && !local)
-        fault_set(&local, FAULT_SOURCE, "%s: the source offers nothing on channel '%s'", name,
-                  planner->config->source.channel);
+    g_autoptr(Plan) plan = plan_as(call, name, source, LAYOUT_RELEASES, &planner, &local);
+    if (plan && planner->manifest && planner->manifest->layout == LAYOUT_FILES) { /* where things are depends on it */
+        g_clear_pointer(&plan, plan_free);
+        plan = plan_as(call, name, source, LAYOUT_FILES, &planner, &local);
+    }
     if (local) {
         g_propagate_error(error, g_steal_pointer(&local));
         hint_at_name(call, error);

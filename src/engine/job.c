@@ -85,6 +85,8 @@ static gboolean user_ids(Place *place, const AppConfig *config, const char *user
 Place *engine_place(const HostPlace *host, const AppConfig *config, GError **error)
 {
     g_autoptr(Place) place = place_new(host, config->name, config->app.root);
+    if (config->app.layout == LAYOUT_FILES)
+        place_set_in_place(place);
     const char *user = config->app.user;
     if (!user && !host->own_root)
         user = config->name;
@@ -398,7 +400,7 @@ void job_close(Job *job)
 
 char *job_tree(const Job *job, const char *version)
 {
-    return place_release(job->place, version, "");
+    return job->layout->in_place ? g_strdup(job->place->root) : place_release(job->place, version, "");
 }
 
 static gboolean look_at_unit(const char *unit, gboolean *active, guint64 *restarts, gpointer data, GError **error)

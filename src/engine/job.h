@@ -52,7 +52,8 @@ gboolean job_fact_set(Job *job, const char *key, const char *value, GError **err
 /* And what the data's own servers do not guarantee, a line each. */
 #define FACT_DATA_WEAKER "weaker.data"
 
-/* Where commands of a release run: its final directory. The caller frees. */
+/* Where commands of a release run: its final directory; in place the app's root, whoever is live there. The caller
+ * frees. */
 char *job_tree(const Job *job, const char *version);
 
 /* A context for probes that look at `version` running from `current`. */

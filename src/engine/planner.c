@@ -171,6 +171,17 @@ static gboolean same_version(const char *a, const char *b)
     return version_compare(a, b) == 0 && version_is_ordered(a) == version_is_ordered(b);
 }
 
+/* Where things are depends on it, so that the host's word and the release's must be one. */
+static void object_to_layout(const Planner *planner, Plan *plan)
+{
+    int layout = planner->manifest->layout, ours = planner->config->app.layout;
+    if (layout == ours || (layout != LAYOUT_FILES && ours != LAYOUT_FILES))
+        return;
+    objection_add(plan->objections, FAULT_CONFIG, NULL, "[app] layout of its configuration says how an app lies here",
+                  "%s %s has the layout '%s', the app on this host the layout '%s'", plan->app, plan->to,
+                  layout_names[layout], layout_names[ours]);
+}
+
 static gboolean plan_manifest(Planner *planner, Plan *plan, const Release *release, GError **error)
 {
     g_autofree char *digest = NULL;
@@ -198,8 +209,8 @@ static void object_to_unsupported(const Manifest *manifest, Plan *plan)
         const char *key;
     } rows[] = {
         {manifest->conditionals->len > 0, "conditionals"},
-        {manifest->files != NULL, "files"},
-        {manifest->directories != NULL, "directories"},
+        {manifest->files != NULL && manifest->layout != LAYOUT_FILES, "files"},
+        {manifest->directories != NULL && manifest->layout != LAYOUT_FILES, "directories"},
         {manifest->cleanup.remove_files->len + manifest->cleanup.remove_directories->len +
                  manifest->cleanup.commands->len >
              0,
@@ -212,6 +223,9 @@ static void object_to_unsupported(const Manifest *manifest, Plan *plan)
     g_autoptr(GError) error = NULL;
     if (!layout_find(manifest->layout, &error))
         objection_add(plan->objections, FAULT_MANIFEST, NULL, NULL, "%s", error->message);
+    if (manifest->layout == LAYOUT_FILES && manifest->shared->len > 0)
+        objection_add(plan->objections, FAULT_MANIFEST, NULL, "an app in place keeps its files where they are",
+                      "the manifest's 'shared' has no meaning with layout 'files'");
     for (guint i = 0; i < manifest->data->len; i++) {
         g_autoptr(GError) local = NULL;
         if (!backup_find(g_ptr_array_index(manifest->data, i), &local))
@@ -237,6 +251,8 @@ static void object_to_lack_of_room(Planner *planner, Plan *plan, const Release *
         data_sets_add(sets, own, planner->installed);
     data_sets_add(sets, own, planner->manifest);
     room_need(needs, place->root, "release", MAX(unpacked, declared), entries + 64);
+    if (planner->manifest->layout == LAYOUT_FILES)
+        room_need(needs, place->root, "files in place", unpacked, entries);
     room_need(needs, place->state, "download", (guint64)MAX(plan->download_bytes - plan->cached_bytes, 0), 64);
     uses |= (plan->kind == PLAN_UPDATE ? ROOM_DUMP : 0) | (plan->rehearse ? ROOM_REHEARSAL : 0) |
             (planner->config->backups.encrypt_to ? ROOM_ENCRYPTED : 0);
@@ -374,6 +390,7 @@ static void plan_object(Planner *planner, Plan *plan, const Release *release)
     plan_migrations(planner, plan);
     plan_copy(planner, plan);
     sql_step_note(&part, planner->manifest, plan->to, plan->notes);
+    object_to_layout(planner, plan);
     object_to_unsupported(planner->manifest, plan);
     object_to_missing_fence(planner, plan);
     object_to_claimed(planner, &part, plan);
@@ -418,6 +435,7 @@ Plan *planner_update(Planner *planner, const PlanWish *wish, GError **error)
         g_ptr_array_set_size(plan->objections, 0); /* they spoke against releases that were passed over */
     plan->from = g_strdup(planner->current);
     plan->data = DATA_MIGRATE;
+    plan->take_release = wish->force && planner->config->app.layout == LAYOUT_FILES;
     plan->rehearse = (wish->rehearse || planner->config->policy.rehearse) && plan->kind == PLAN_UPDATE;
     if (!plan_sources(planner, plan, choice.release, error))
         return NULL;

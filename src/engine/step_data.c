@@ -278,8 +278,22 @@ static gboolean migrations_take_back(Job *job, GError **error)
     return migrate_run(&job->part, due, tree, job->installed->migrate_timeout_ms, error) && sql_step_down(job, error);
 }
 
+/* Migrations of an app in place find the new release where they will always find it: the switch comes before them, and
+ * activate finds nothing left to do. Those that take something back belong to the release that goes. */
+static gboolean switches_first(const Job *job)
+{
+    return job->layout->in_place && step_is_in(step_find("activate"), job->plan->kind) && job->plan->data != DATA_DOWN;
+}
+
+gboolean migrate_undo(Job *job, GError **error)
+{
+    return !switches_first(job) || activate_undo(job, error);
+}
+
 gboolean migrate_act(Job *job, GError **error)
 {
+    if (switches_first(job) && !activate_act(job, error))
+        return FALSE;
     switch (job->plan->data) {
     case DATA_KEEP:
         return TRUE;

@@ -11,7 +11,8 @@
 gboolean activate_act(Job *job, GError **error)
 {
     if (job->plan->kind == PLAN_UNINSTALL)
-        return job->layout->revert(&job->part, NULL, error);
+        return job->layout->in_place ? job->layout->activate(&job->part, NULL, error)
+                                     : job->layout->revert(&job->part, NULL, error);
     return job->layout->activate(&job->part, job->plan->to, error);
 }
 

@@ -120,6 +120,40 @@ static gboolean preconditions_hold(Job *job, GError **error)
     return job_fact_note(job, FACT_DATA_WEAKER, weaker, error);
 }
 
+static gboolean say_conflicts(Job *job, const GPtrArray *conflicts, GError **error)
+{
+    for (guint i = 0; i < conflicts->len; i++)
+        job_say(job, "conflict: %s", (const char *)conflicts->pdata[i]);
+    if (conflicts->len == 0)
+        return TRUE;
+    g_autofree char *more =
+        conflicts->len > 1 ? g_strdup_printf(" (and %u more, see 'liftlock logs')", conflicts->len - 1) : g_strdup("");
+    fault_set(error, FAULT_POLICY, "%s: %s%s", job->plan->app, (const char *)conflicts->pdata[0], more);
+    return fault_hint(error,
+                      "settle it by hand, or say --force: the release's file comes, and yours is kept beside it");
+}
+
+/* In place: what lies there meets what comes, and is prepared, before anybody is disturbed. */
+static gboolean files_arrange(Job *job, GError **error)
+{
+    const Plan *plan = job->plan;
+    if (!job->layout->arrange || !step_is_in(step_find("activate"), plan->kind))
+        return TRUE;
+    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) conflicts = g_ptr_array_new_with_free_func(g_free);
+    LayoutReport report = {notes, conflicts};
+    const LayoutChange change = {.from = plan->from,
+                                 .to = plan->kind == PLAN_UNINSTALL ? NULL : plan->to,
+                                 .manifest = job->manifest,
+                                 .take_release = plan->take_release,
+                                 .privileged = NULL};
+    if (!job->layout->arrange(&job->part, &change, &report, error))
+        return FALSE;
+    for (guint i = 0; i < notes->len; i++)
+        job_say(job, "%s", (const char *)notes->pdata[i]);
+    return say_conflicts(job, conflicts, error);
+}
+
 gboolean ready_act(Job *job, GError **error)
 {
     if (!preconditions_hold(job, error) || !way_back_holds(job, error) || !directories_make(job, error) ||
@@ -131,12 +165,15 @@ gboolean ready_act(Job *job, GError **error)
     /* The name says it from here on: complete, sealed, tried. Still nobody points at it. */
     if (step_is_in(step_find("stage"), job->plan->kind) && !job->layout->promote(&job->part, job->plan->to, error))
         return FALSE;
-    return job->layout->prepare_revert(&job->part, job->plan->from, error) && live_equip(job, error);
+    return job->layout->prepare_revert(&job->part, job->plan->from, error) && files_arrange(job, error) &&
+           live_equip(job, error);
 }
 
 gboolean ready_undo(Job *job, GError **error)
 {
     room_release(job);
+    if (job->layout->arrange && !job->layout->prepare_revert(&job->part, NULL, error))
+        return FALSE;
     return live_unequip(job, job->manifest, job->installed, error);
 }
 
@@ -252,7 +289,10 @@ gboolean stop_act(Job *job, GError **error)
     g_autofree char *name = claim_name(job);
     g_autofree char *reason = fence_reason(job);
     const Manifest *manifest = job->manifest;
-    g_autofree char *tree = job->plan->to ? job_tree(job, job->plan->to) : NULL;
+    gboolean first = job->layout->in_place && !job->plan->from; /* nothing of it lies there yet */
+    g_autofree char *tree = !job->plan->to ? NULL
+                            : first        ? place_release(job->place, job->plan->to, "")
+                                           : job_tree(job, job->plan->to);
     if (step_is_in(step_find("stage"), job->plan->kind) &&
         !run_hooks(job, "pre_update", manifest->hooks.pre_update, tree, manifest->hooks.timeout_ms, error))
         return FALSE;

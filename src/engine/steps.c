@@ -29,7 +29,7 @@ const Step steps[] = {
     {"fence", "keep users' writes out", fence_act, fence_undo, HALTS, STEP_FENCED | STEP_RELEASE},
     {"stop", "stop the services and see that nothing is left", stop_act, stop_undo, HALTS, STEP_FENCED | STEP_RELEASE},
     {"copy", "take the instant image of the data", copy_act, copy_undo, COPIES, STEP_FENCED},
-    {"migrate", "bring the data to the new shape", migrate_act, NULL, COPIES, STEP_FENCED | STEP_RELEASE},
+    {"migrate", "bring the data to the new shape", migrate_act, migrate_undo, COPIES, STEP_FENCED | STEP_RELEASE},
     {"activate", "switch to the new release", activate_act, activate_undo, TO_NEW | TO_OLD | 1 << PLAN_UNINSTALL,
      STEP_FENCED},
     {"start", "start what a probe needs", start_act, start_undo, RUNS, STEP_FENCED | STEP_RELEASE},

@@ -35,6 +35,7 @@ const Key host_config_keys[] = {
 
 static const Key app_keys[] = {
     {"root", KEY_ABSOLUTE, IN(app, root), NULL, "where the app lives; default: /opt/NAME"},
+    {"layout", KEY_ENUM, IN(app, layout), "releases", "how releases lie there, as their manifests say", .words = layout_names},
     {"user", KEY_TEXT, IN(app, user), NULL, "user that the app runs as; default: its name"},
     {"group", KEY_TEXT, IN(app, group), NULL, "group that the app runs as; default: the user's"},
     {"manifest", KEY_PATH, IN(app, manifest), NULL, "the manifest's name in a release, where it is not one of ours"},

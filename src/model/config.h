@@ -40,6 +40,7 @@ typedef struct AppConfig {
     char *name; /* from the file's name */
     struct {
         char *root, *user, *group, *manifest;
+        int layout; /* LayoutKind */
         gboolean privileged_hooks;
     } app;
     struct {

@@ -257,6 +257,8 @@ Manifest *manifest_read(Node *document, const char *name, GError **error)
     if (!manifest_check(manifest, name, error) || !manifest_check_switches(manifest, name, error) ||
         !manifest_read_files(manifest, name, error))
         return NULL;
+    if (!node_get(document, "layout") && (manifest->file_rules->len > 0 || manifest->directory_rules->len > 0))
+        manifest->layout = LAYOUT_FILES; /* rules for files in place say it, too */
     manifest_fill_instances(manifest);
     return g_steal_pointer(&manifest);
 }

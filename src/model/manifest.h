@@ -99,13 +99,13 @@ typedef enum {
     MERGE_RULE_PRESERVE_USER, /* the user; what the user left alone follows the release */
     MERGE_RULE_UPDATE_ONLY,   /* nothing that is there changes or goes: keys are only added */
     MERGE_RULE_REPLACE,       /* the release */
-} MergeRule;
+} FileMerge;
 
 /* `name` is the path of a table in the document, its parts joined by ".": "database", "server.tls". The longest path
  * that leads to a key decides; where none does, the rule's merge_strategy. */
 typedef struct MergeSection {
     char *name;
-    int strategy; /* MergeRule */
+    int strategy; /* FileMerge */
 } MergeSection;
 
 /* One rule. The first in the manifest's order whose glob (model/glob.h) matches a path decides; a protected directory
@@ -113,7 +113,7 @@ typedef struct MergeSection {
 typedef struct FileRule {
     char *glob;          /* a good pattern, relative to the app's root */
     int action;          /* FileAction */
-    int merge_strategy;  /* MergeRule, of the merges; default preserve_user */
+    int merge_strategy;  /* FileMerge, of the merges; default preserve_user */
     gboolean backup;     /* the file as it was is kept for the user; always so with backup_replace */
     GPtrArray *sections; /* MergeSection, of the merges of toml, yaml, json and ini; mostly empty */
     guint line, column;  /* of the glob in the manifest, for messages */
@@ -237,7 +237,7 @@ const FileRule *manifest_file_rule(const Manifest *manifest, const char *path);
 const DirectoryRule *manifest_directory_rule(const Manifest *manifest, const char *path);
 
 extern const char *const file_action_names[]; /* words of FileAction */
-extern const char *const merge_rule_names[];  /* words of MergeRule */
+extern const char *const merge_rule_names[];  /* words of FileMerge */
 extern const char *const history_columns[];   /* what a row of history.table says, by default under these names */
 extern const char *const layout_names[];      /* words of LayoutKind */
 extern const char *const data_class_names[];  /* words of DataClass */

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define PLACE_STORE ".liftlock-store"
+
 HostPlace *host_place_new(const char *liftlock_root)
 {
     HostPlace *place = g_new0(HostPlace, 1);
@@ -51,6 +53,7 @@ Place *place_new(const HostPlace *host, const char *app, const char *app_root)
     Place *place = g_new0(Place, 1);
     place->app = g_strdup(app);
     place->root = app_root_below(host, app, app_root);
+    place->store = g_strdup(place->root);
     place->current = g_build_filename(place->root, "current", NULL);
     place->releases = g_build_filename(place->root, "releases", NULL);
     place->shared = g_build_filename(place->root, "shared", NULL);
@@ -73,6 +76,21 @@ Place *place_new(const HostPlace *host, const char *app, const char *app_root)
     return place;
 }
 
+static void replace(char **slot, char *value)
+{
+    g_free(*slot);
+    *slot = value;
+}
+
+void place_set_in_place(Place *place)
+{
+    replace(&place->store, g_build_filename(place->root, PLACE_STORE, NULL));
+    replace(&place->current, g_strdup(place->root));
+    replace(&place->shared, g_strdup(place->root));
+    replace(&place->releases, g_build_filename(place->store, "releases", NULL));
+    replace(&place->system, g_build_filename(place->store, "system", NULL));
+}
+
 void place_free(Place *place)
 {
     if (!place)
@@ -80,7 +98,7 @@ void place_free(Place *place)
     char *paths[] = {place->app,    place->root,    place->current, place->releases, place->shared, place->system,
                      place->logs,   place->wayback, place->state,   place->hold,     place->fence,  place->trust,
                      place->cache,  place->staging, place->backups, place->jobs,     place->lock,   place->pass,
-                     place->status, place->config,  place->user,    place->work};
+                     place->status, place->config,  place->user,    place->work,     place->store};
     for (gsize i = 0; i < G_N_ELEMENTS(paths); i++)
         g_free(paths[i]);
     g_free(place);

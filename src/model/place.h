@@ -21,7 +21,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostPlace, host_place_free)
 typedef struct Place {
     char *app;
     char *root;    /* /opt/NAME: current, releases, shared, system, logs, .liftlock (the way back; root's alone) */
-    char *current; /* ROOT/current */
+    char *store;   /* what holds `releases`, the link to the live one and the way back of both: ROOT */
+    char *current; /* ROOT/current: where the live release is */
     char *releases, *shared, *system, *logs, *wayback;
     char *state;                                                   /* VAR/NAME */
     char *hold, *fence, *trust, *cache, *staging, *backups, *jobs; /* below state */
@@ -41,6 +42,10 @@ typedef struct Place {
 Place *place_new(const HostPlace *host, const char *app, const char *app_root);
 void place_free(Place *place);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Place, place_free)
+
+/* For an app whose files lie in its root itself: that is `current` and `shared`, and ROOT/.liftlock-store holds the
+ * releases as they came, root's alone to write. */
+void place_set_in_place(Place *place);
 
 /* RELEASES/VERSION with "" / ".partial" / ".pending". The caller frees. */
 char *place_release(const Place *place, const char *version, const char *suffix);

@@ -33,6 +33,7 @@ static const Key deed_keys[] = {
     {"migrations", KEY_TEXTS, OF(Plan, migrations), NULL, "versions whose migrations run"},
     {"data_from", KEY_VERSION, OF(Plan, data_from), NULL, "version of the data that an install finds"},
     {"purge", KEY_BOOL, OF(Plan, purge), "false", "whether data go too"},
+    {"take_release", KEY_BOOL, OF(Plan, take_release), "false", "whether edited files give way to the release's"},
     {0},
 };
 

@@ -49,6 +49,7 @@ typedef struct Plan {
     GPtrArray *overrides;     /* char *: recorded overrides, "--force: ..." */
     gint64 fence_expected_ms; /* from earlier jobs; 0: unknown */
     gboolean purge;           /* uninstall: data too */
+    gboolean take_release;    /* in place: where nobody says who wins, the release's file comes, the user's is kept */
     gboolean rehearse;        /* update: first on restored data, in isolation */
     gint64 attempt;           /* 1.. */
 } Plan;

@@ -342,9 +342,9 @@ static void the_table_says_what_each_kind_of_plan_does(Fixture *f, gconstpointer
 
 static void what_changes_before_commit_has_an_undo(Fixture *f, gconstpointer data)
 {
-    /* fetch and dump are kept on purpose, seal and trial change nothing that stage's undo does not drop, migrate is
-     * undone by copy, probe only looks */
-    static const char *const without[] = {"fetch", "seal", "trial", "dump", "migrate", "probe", "commit", NULL};
+    /* fetch and dump are kept on purpose, seal and trial change nothing that stage's undo does not drop, probe only
+     * looks */
+    static const char *const without[] = {"fetch", "seal", "trial", "dump", "probe", "commit", NULL};
     for (guint i = 0; i <= step_index(step_find("commit")); i++)
         g_assert_true((steps[i].undo != NULL) != g_strv_contains(without, steps[i].name));
     for (guint i = step_index(step_find("commit")) + 1; i < n_steps; i++)

@@ -266,8 +266,8 @@ static void bad_versions(Scene *scene, gconstpointer unused)
 static void other_layouts(void)
 {
     g_autoptr(GError) error = NULL;
-    g_assert_null(layout_find(LAYOUT_FILES, &error));
-    assert_fault(error, FAULT_MANIFEST, "layout 'files' is not supported yet");
+    g_assert_null(layout_find(LAYOUT_BINARIES, &error));
+    assert_fault(error, FAULT_MANIFEST, "layout 'binaries' is not supported yet");
 }
 
 /* --- furnishing --- */

@@ -305,7 +305,7 @@ gboolean releases_furnish(const PartContext *context, const Manifest *manifest, 
 {
     if (!releases_name_check(version, error) || (manifest->shared && !check_shared(manifest->shared, error)))
         return FALSE;
-    fs_fd int root = part_open_root(context->place, error);
+    fs_fd int root = releases_open_store(context->place, error);
     if (root < 0)
         return FALSE;
     g_autofree char *partial = g_strconcat("releases/", version, ".partial", NULL);
@@ -313,8 +313,9 @@ gboolean releases_furnish(const PartContext *context, const Manifest *manifest, 
     if (tree < 0)
         return FALSE;
     Furnishing f = {.place = context->place, .manifest = manifest, .root = geteuid() == 0, .tree = tree};
-    fs_fd int shared = open_shared(&f, root, error);
-    if (shared < 0)
+    gboolean in_place = strcmp(context->place->store, context->place->root) != 0; /* nothing is shared there */
+    fs_fd int shared = in_place ? -1 : open_shared(&f, root, error);
+    if (shared < 0 && !in_place)
         return FALSE;
     f.shared = shared;
     return furnish_tree(&f, error);

@@ -2,9 +2,10 @@
 /* The table of layouts. */
 #include "parts/layout/layout.h"
 #include "base/fault.h"
+#include "parts/layout/files.h"
 #include "parts/layout/releases.h"
 
-const LayoutDriver *const layout_drivers[] = {&layout_releases, NULL};
+const LayoutDriver *const layout_drivers[] = {&layout_releases, &layout_files, NULL};
 
 /* In the order of LayoutKind. */
 static const char *const kind_names[] = {"releases", "files", "binaries", "container"};

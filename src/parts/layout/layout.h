@@ -4,8 +4,29 @@
 
 #include "parts/part.h"
 
+/* A change of an app in place, as the plan has it. */
+typedef struct LayoutChange {
+    const char *from, *to;       /* versions on disk; NULL: nothing was there, nothing is to be */
+    const Manifest *manifest;    /* whose rules decide: of `to`, else of `from` */
+    gboolean take_release;       /* override: where nobody says who wins, the release does; the user's is kept */
+    const GPtrArray *privileged; /* char *: globs of privileged files that this host lets in; NULL: none */
+} LayoutChange;
+
+/* What comes of it, for people: char *, owned. */
+typedef struct LayoutReport {
+    GPtrArray *notes;
+    GPtrArray *conflicts; /* nothing may change as long as there is one */
+} LayoutReport;
+
 typedef struct LayoutDriver {
     const char *name, *summary;
+
+    /* The release's files lie in the app's root itself: what runs after the switch runs there. */
+    gboolean in_place;
+    /* In place, before the fence: holds what lies there against both releases, decides by the rules, and prepares
+     * beside it what is to come, so that the switch takes renames only. Nothing that the app sees changes. Idempotent.
+     * NULL: nothing needs arranging. */
+    gboolean (*arrange)(const PartContext *context, const LayoutChange *change, LayoutReport *report, GError **error);
 
     /* The version that is live by observation, NULL if none is (then *error is unset). The caller frees. */
     char *(*current)(const Place *place, GError **error);
@@ -33,7 +54,8 @@ typedef struct LayoutDriver {
     /* The name says it from here on: sealed, tried, complete. pending becomes final; nobody points at it yet.
      * Idempotent. */
     gboolean (*promote)(const PartContext *context, const char *version, GError **error);
-    /* Makes it live: pending becomes final, then one switch, durable when it returns. Idempotent. */
+    /* Makes it live: pending becomes final, then one switch, durable when it returns. In place: what was arranged, all
+     * of it; version NULL: the release's files are taken away. Idempotent. */
     gboolean (*activate)(const PartContext *context, const char *version, GError **error);
     /* Before the fence: readies what `revert` to `back` needs, so that going back takes no room. NULL: nothing was
      * live, or the way back is no longer needed: what was readied is removed. Idempotent. */
@@ -44,6 +66,9 @@ typedef struct LayoutDriver {
     /* Removes a version that is not live; absent is good. */
     gboolean (*remove)(const Place *place, const char *version, GError **error);
 } LayoutDriver;
+
+/* The inner program that merges configuration files as the app's user: `liftlock inner merge FD`. */
+int layout_merge_main(int argc, char **argv);
 
 extern const LayoutDriver *const layout_drivers[]; /* NULL-terminated */
 const LayoutDriver *layout_find(LayoutKind kind,

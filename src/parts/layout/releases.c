@@ -26,6 +26,16 @@ gboolean releases_name_check(const char *version, GError **error)
     return fault_set(error, FAULT_MANIFEST, "version '%s' cannot be the name of a directory", shown);
 }
 
+/* What holds the releases: the root, or for files in place a directory of root's alone in it. */
+int releases_open_store(const Place *place, GError **error)
+{
+    fs_fd int root = part_open_root(place, error);
+    if (root < 0 || strcmp(place->store, place->root) == 0)
+        return fs_fd_steal(&root);
+    const char *name = place->store + strlen(place->root) + 1;
+    return fs_open_beneath(root, name, O_RDONLY | O_DIRECTORY, 0, error);
+}
+
 /* Below a root that is already open. */
 static int open_releases(int root, GError **error)
 {
@@ -34,7 +44,7 @@ static int open_releases(int root, GError **error)
 
 int releases_open(const Place *place, GError **error)
 {
-    fs_fd int root = part_open_root(place, error);
+    fs_fd int root = releases_open_store(place, error);
     return root < 0 ? -1 : open_releases(root, error);
 }
 
@@ -63,15 +73,15 @@ static char *current_in(int root, GError **error)
     return target ? version_of_link(target, error) : NULL;
 }
 
-static char *releases_current(const Place *place, GError **error)
+char *releases_current(const Place *place, GError **error)
 {
-    if (nothing_there(place->root))
+    if (nothing_there(place->store))
         return NULL;
-    fs_fd int root = part_open_root(place, error);
+    fs_fd int root = releases_open_store(place, error);
     return root < 0 ? NULL : current_in(root, error);
 }
 
-static GPtrArray *releases_present(const Place *place, GError **error)
+GPtrArray *releases_present(const Place *place, GError **error)
 {
     g_autoptr(GPtrArray) versions = g_ptr_array_new_with_free_func(g_free);
     if (nothing_there(place->releases))
@@ -106,12 +116,13 @@ static gboolean give_to_child(int fd, GError **error)
     return fchown(fd, uid, gid) == 0 || fault_errno(error, FAULT_SYSTEM, errno, "cannot hand over the place to unpack");
 }
 
-static int releases_prepare(const PartContext *context, const char *version, GError **error)
+int releases_prepare(const PartContext *context, const char *version, GError **error)
 {
     const Place *place = context->place;
-    if (!releases_name_check(version, error) || !fs_make_path(place->root, 0755, error))
+    if (!releases_name_check(version, error) || !fs_make_path(place->root, 0755, error) ||
+        !fs_make_path(place->store, 0755, error))
         return -1;
-    fs_fd int root = part_open_root(place, error);
+    fs_fd int root = releases_open_store(place, error);
     if (root < 0 || !fs_make_dirs(root, "releases", 0755, error))
         return -1;
     fs_fd int releases = open_releases(root, error);
@@ -124,7 +135,7 @@ static int releases_prepare(const PartContext *context, const char *version, GEr
     return fs_fd_steal(&tree);
 }
 
-static void releases_staged(const Place *place, const char *version, char **path, char **shown_as)
+void releases_staged(const Place *place, const char *version, char **path, char **shown_as)
 {
     static const char *const suffixes[] = {".partial", ".pending", ""};
     *shown_as = place_release(place, version, "");
@@ -136,7 +147,7 @@ static void releases_staged(const Place *place, const char *version, char **path
     }
 }
 
-static gboolean releases_drop_staged(const PartContext *context, const char *version, GError **error)
+gboolean releases_drop_staged(const PartContext *context, const char *version, GError **error)
 {
     if (nothing_there(context->place->releases))
         return TRUE;
@@ -189,16 +200,16 @@ static gboolean make_final(int releases, const char *version, GError **error)
     return is_final || not_on_disk(error, version);
 }
 
-static gboolean releases_promote(const PartContext *context, const char *version, GError **error)
+gboolean releases_promote(const PartContext *context, const char *version, GError **error)
 {
-    fs_fd int root = part_open_root(context->place, error);
+    fs_fd int root = releases_open_store(context->place, error);
     fs_fd int releases = root < 0 ? -1 : open_releases(root, error);
     return releases >= 0 && releases_name_check(version, error) && make_final(releases, version, error);
 }
 
 static gboolean releases_activate(const PartContext *context, const char *version, GError **error)
 {
-    fs_fd int root = part_open_root(context->place, error);
+    fs_fd int root = releases_open_store(context->place, error);
     fs_fd int releases = root < 0 ? -1 : open_releases(root, error);
     if (releases < 0 || !releases_name_check(version, error) || !make_final(releases, version, error) ||
         !fs_sync_file_system(releases, error))
@@ -240,7 +251,7 @@ static gboolean check_back(int root, const char *back, GError **error)
 
 static gboolean releases_prepare_revert(const PartContext *context, const char *back, GError **error)
 {
-    fs_fd int root = part_open_root(context->place, error);
+    fs_fd int root = releases_open_store(context->place, error);
     if (root < 0)
         return FALSE;
     if (!back)
@@ -268,9 +279,9 @@ static gboolean link_back(int root, const char *back, GError **error)
 
 static gboolean releases_revert(const PartContext *context, const char *back, GError **error)
 {
-    if (!back && nothing_there(context->place->root))
+    if (!back && nothing_there(context->place->store))
         return TRUE;
-    fs_fd int root = part_open_root(context->place, error);
+    fs_fd int root = releases_open_store(context->place, error);
     if (root < 0)
         return FALSE;
     return back ? check_back(root, back, error) && link_back(root, back, error)
@@ -281,7 +292,7 @@ static gboolean releases_remove(const Place *place, const char *version, GError 
 {
     if (nothing_there(place->releases))
         return TRUE;
-    fs_fd int root = part_open_root(place, error);
+    fs_fd int root = releases_open_store(place, error);
     fs_fd int releases = root < 0 ? -1 : open_releases(root, error);
     if (releases < 0 || !releases_name_check(version, error))
         return FALSE;

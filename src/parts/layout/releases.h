@@ -14,8 +14,19 @@ extern const LayoutDriver layout_releases;
 #define RELEASES_CURRENT "current"
 #define RELEASES_BACK "current.back"
 
+/* What holds `releases` and the links; -1 on failure. */
+int releases_open_store(const Place *place, GError **error);
+
 /* The directory of releases, below a root that the app's user cannot redirect; -1 on failure. */
 int releases_open(const Place *place, GError **error);
+
+/* What other layouts that keep releases so share: see LayoutDriver. */
+char *releases_current(const Place *place, GError **error);
+GPtrArray *releases_present(const Place *place, GError **error);
+int releases_prepare(const PartContext *context, const char *version, GError **error);
+void releases_staged(const Place *place, const char *version, char **path, char **shown_as);
+gboolean releases_drop_staged(const PartContext *context, const char *version, GError **error);
+gboolean releases_promote(const PartContext *context, const char *version, GError **error);
 
 /* FAULT_MANIFEST if the version cannot be a directory's name. */
 gboolean releases_name_check(const char *version, GError **error);

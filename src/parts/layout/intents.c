@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "parts/layout/intents.h"
+
+#include "base/document.h"
+#include "base/fault.h"
+#include "base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LIST "intents"
+#define LIMIT_BYTES (512 * 1024 * 1024)
+
+static const char *const kind_names[] = {"replace", "add", "remove", NULL};
+G_STATIC_ASSERT(G_N_ELEMENTS(kind_names) == INTENT_N_KINDS + 1);
+
+static void intent_free(gpointer data)
+{
+    g_free(((Intent *)data)->path);
+    g_free(data);
+}
+
+Intents *intents_new(const char *from, const char *to)
+{
+    Intents *intents = g_new0(Intents, 1);
+    intents->from = g_strdup(from);
+    intents->to = g_strdup(to);
+    intents->bays = g_ptr_array_new_with_free_func(g_free);
+    intents->list = g_ptr_array_new_with_free_func(intent_free);
+    intents->empty = g_ptr_array_new_with_free_func(g_free);
+    return intents;
+}
+
+void intents_free(Intents *intents)
+{
+    if (!intents)
+        return;
+    g_free(intents->from);
+    g_free(intents->to);
+    g_ptr_array_unref(intents->bays);
+    g_ptr_array_unref(intents->list);
+    g_ptr_array_unref(intents->empty);
+    g_free(intents);
+}
+
+/* --- on disk --- */
+
+static Node *texts_node(const GPtrArray *texts)
+{
+    Node *list = node_new_list();
+    for (guint i = 0; i < texts->len; i++)
+        node_append(list, node_new_scalar(SCALAR_STRING, texts->pdata[i]));
+    return list;
+}
+
+static Node *intent_node(const Intent *intent)
+{
+    Node *node = node_new_map();
+    node_set_text(node, "kind", kind_names[intent->kind]);
+    node_set_text(node, "path", intent->path);
+    node_set_int(node, "bay", intent->bay);
+    node_set_int(node, "slot", intent->slot);
+    node_set_int(node, "new_inode", intent->new_inode);
+    node_set_int(node, "old_inode", intent->old_inode);
+    node_set_int(node, "old_ctime", intent->old_ctime_ns);
+    return node;
+}
+
+gboolean intents_write(int store, const Intents *intents, GError **error)
+{
+    g_autoptr(Node) node = node_new_map();
+    Node *list = node_new_list();
+    node_set_text(node, "from", intents->from);
+    node_set_text(node, "to", intents->to);
+    node_set(node, "bays", texts_node(intents->bays));
+    node_set(node, "empty", texts_node(intents->empty));
+    node_set(node, "list", list);
+    for (guint i = 0; i < intents->list->len; i++)
+        node_append(list, intent_node(intents->list->pdata[i]));
+    g_autofree char *text = node_to_records(node);
+    return fs_write_atomic(store, LIST, text, strlen(text), 0600, error);
+}
+
+static void texts_take(const Node *list, GPtrArray *texts)
+{
+    for (guint i = 0; list && i < list->items->len; i++)
+        g_ptr_array_add(texts, g_strdup(((const Node *)list->items->pdata[i])->text));
+}
+
+static Intent *intent_take(const Node *node)
+{
+    Intent *intent = g_new0(Intent, 1);
+    const char *kind = node_get_text(node, "kind", "");
+    while (intent->kind < INTENT_N_KINDS && strcmp(kind_names[intent->kind], kind) != 0)
+        intent->kind++;
+    intent->path = g_strdup(node_get_text(node, "path", ""));
+    intent->bay = node_get_int(node, "bay", 0);
+    intent->slot = node_get_int(node, "slot", 0);
+    intent->new_inode = node_get_int(node, "new_inode", 0);
+    intent->old_inode = node_get_int(node, "old_inode", 0);
+    intent->old_ctime_ns = node_get_int(node, "old_ctime", 0);
+    return intent;
+}
+
+Intents *intents_read(int store, GError **error)
+{
+    if (!fs_exists(store, LIST))
+        return NULL;
+    gsize size;
+    g_autofree char *text = fs_read(store, LIST, LIMIT_BYTES, &size, error);
+    g_autoptr(Node) node = text ? node_from_records(text, size, error) : NULL;
+    if (!node)
+        return NULL;
+    g_autoptr(Intents) intents = intents_new(node_get_text(node, "from", NULL), node_get_text(node, "to", NULL));
+    texts_take(node_get(node, "bays"), intents->bays);
+    texts_take(node_get(node, "empty"), intents->empty);
+    const Node *list = node_get(node, "list");
+    for (guint i = 0; list && i < list->items->len; i++) {
+        Intent *intent = intent_take(list->items->pdata[i]);
+        g_ptr_array_add(intents->list, intent);
+        if (intent->kind == INTENT_N_KINDS || intent->bay < 0 || intent->bay >= intents->bays->len) {
+            fault_set(error, FAULT_STATE, "the list of what was to change is damaged");
+            return NULL;
+        }
+    }
+    return g_steal_pointer(&intents);
+}
+
+int intents_bay(int root, const char *path, gboolean anew, GError **error)
+{
+    if (anew && !fs_remove_tree(root, path, error))
+        return -1;
+    if (!fs_exists(root, path) && !fs_make_dirs(root, path, 0700, error))
+        return -1;
+    fs_fd int fd = fs_open_beneath(root, path, O_RDONLY | O_DIRECTORY, 0, error);
+    struct stat st;
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) == 0 && st.st_uid == geteuid() && !(st.st_mode & 077))
+        return fs_fd_steal(&fd);
+    fault_set(error, FAULT_STATE, "%s is not liftlock's own: remove it", path);
+    return -1;
+}
+
+/* --- moving --- */
+
+typedef struct Move {
+    const Intent *intent;
+    int parent, bay;  /* of the destination; of its slot. -1: it is not there */
+    char *parent_dir; /* what `parent` was opened by, kept for the next */
+    int *bays;
+    int root;
+    char slot[24], *name;
+} Move;
+
+static void move_clear(Move *move)
+{
+    fs_fd_clear(&move->parent);
+    g_free(move->parent_dir);
+    g_free(move->name);
+    for (guint i = 0; move->bays && move->bays[i] != -2; i++)
+        fs_fd_clear(&move->bays[i]);
+    g_free(move->bays);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Move, move_clear)
+
+static gboolean move_begin(Move *move, int root, const Intents *intents, GError **error)
+{
+    *move = (Move){.root = root, .parent = -1, .bay = -1, .bays = g_new(int, intents->bays->len + 1)};
+    for (guint i = 0; i <= intents->bays->len; i++)
+        move->bays[i] = -2;
+    for (guint i = 0; i < intents->bays->len; i++)
+        if ((move->bays[i] = intents_bay(root, intents->bays->pdata[i], FALSE, error)) < 0)
+            return FALSE;
+    return TRUE;
+}
+
+/* The parent may be one that is yet to be made, or was never: then it has no file to move either. */
+static void move_aim(Move *move, const Intent *intent)
+{
+    g_autofree char *directory = g_path_get_dirname(intent->path);
+    move->intent = intent;
+    move->bay = move->bays[intent->bay];
+    g_free(move->name);
+    move->name = g_path_get_basename(intent->path);
+    g_snprintf(move->slot, sizeof move->slot, "%" G_GINT64_FORMAT, intent->slot);
+    if (move->parent >= 0 && g_strcmp0(directory, move->parent_dir) == 0)
+        return;
+    fs_fd_clear(&move->parent);
+    move->parent = fs_open_beneath(move->root, directory, O_RDONLY | O_DIRECTORY, 0, NULL);
+    g_free(move->parent_dir);
+    move->parent_dir = g_steal_pointer(&directory);
+}
+
+/* 0: there is nothing. */
+static gint64 inode_in(int directory, const char *name, gint64 *ctime_ns)
+{
+    struct stat st;
+    if (directory < 0 || fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return 0;
+    if (ctime_ns)
+        *ctime_ns = (gint64)st.st_ctim.tv_sec * G_GINT64_CONSTANT(1000000000) + st.st_ctim.tv_nsec;
+    return (gint64)st.st_ino;
+}
+
+static gboolean failed(const Move *move, const char *what, GError **error)
+{
+    int saved = errno;
+    g_autofree char *shown = fs_display(move->intent->path);
+    return fault_errno(error, FAULT_SYSTEM, saved, "cannot %s %s", what, shown);
+}
+
+/* --- there --- */
+
+static gboolean is_as_it_was(const Move *move, GError **error)
+{
+    const Intent *intent = move->intent;
+    gint64 ctime_ns = 0, now = inode_in(move->parent, move->name, &ctime_ns);
+    if ((intent->new_inode && now == intent->new_inode) ||
+        (now == intent->old_inode && (!now || ctime_ns == intent->old_ctime_ns)) ||
+        (!now && intent->kind == INTENT_REMOVE && inode_in(move->bay, move->slot, NULL) == intent->old_inode))
+        return TRUE;
+    g_autofree char *shown = fs_display(intent->path);
+    fault_set(error, FAULT_BUSY, "%s was changed after the update had looked at it", shown);
+    return fault_hint(error, "try again when nobody edits the app's files");
+}
+
+static gboolean move_there(const Move *move, GError **error)
+{
+    const Intent *intent = move->intent;
+    gint64 now = inode_in(move->parent, move->name, NULL);
+    if (intent->kind == INTENT_REMOVE)
+        return !now || renameat2(move->parent, move->name, move->bay, move->slot, RENAME_NOREPLACE) == 0 ||
+               failed(move, "remove", error);
+    if (now == intent->new_inode)
+        return TRUE;
+    guint flags = now ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+    return renameat2(move->bay, move->slot, move->parent, move->name, flags) == 0 || failed(move, "put", error);
+}
+
+static gboolean sync_all(const Move *move, GError **error)
+{
+    for (guint i = 0; move->bays[i] != -2; i++)
+        if (!fs_sync_file_system(move->bays[i], error))
+            return FALSE;
+    return TRUE;
+}
+
+gboolean intents_switch(int root, const Intents *intents, GError **error)
+{
+    g_auto(Move) move = {.parent = -1};
+    if (!move_begin(&move, root, intents, error))
+        return FALSE;
+    for (guint i = 0; i < intents->list->len; i++) {
+        move_aim(&move, intents->list->pdata[i]);
+        if (!is_as_it_was(&move, error))
+            return FALSE;
+    }
+    for (guint i = 0; i < intents->list->len; i++) {
+        move_aim(&move, intents->list->pdata[i]);
+        if (!move_there(&move, error))
+            return FALSE;
+    }
+    return sync_all(&move, error);
+}
+
+/* --- back --- */
+
+/* What the bay says decides: it holds the old file only once that was moved there. */
+static gboolean move_back(const Move *move, GError **error)
+{
+    const Intent *intent = move->intent;
+    gint64 now = inode_in(move->parent, move->name, NULL), kept = inode_in(move->bay, move->slot, NULL);
+    guint flags = now ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+    if (intent->kind == INTENT_ADD)
+        return !now || kept || renameat2(move->parent, move->name, move->bay, move->slot, RENAME_NOREPLACE) == 0 ||
+               failed(move, "take back", error);
+    return !kept || kept != intent->old_inode ||
+           renameat2(move->bay, move->slot, move->parent, move->name, flags) == 0 || failed(move, "put back", error);
+}
+
+gboolean intents_back(int root, const Intents *intents, GError **error)
+{
+    g_auto(Move) move = {.parent = -1};
+    if (!move_begin(&move, root, intents, error))
+        return FALSE;
+    for (guint i = intents->list->len; i > 0; i--) {
+        move_aim(&move, intents->list->pdata[i - 1]);
+        if (!move_back(&move, error))
+            return FALSE;
+    }
+    return sync_all(&move, error);
+}
+
+gboolean intents_forget(int root, int store, const Intents *intents, gboolean made, GError **error)
+{
+    for (guint i = 0; made && i < intents->empty->len; i++) {
+        g_autofree char *above = g_path_get_dirname(intents->empty->pdata[i]);
+        g_autofree char *name = g_path_get_basename(intents->empty->pdata[i]);
+        fs_fd int parent = fs_open_beneath(root, above, O_RDONLY | O_DIRECTORY, 0, NULL);
+        if (parent >= 0)
+            unlinkat(parent, name, AT_REMOVEDIR); /* what is not empty is somebody's */
+    }
+    for (guint i = 0; i < intents->bays->len; i++)
+        if (!fs_remove_tree(root, intents->bays->pdata[i], error))
+            return FALSE;
+    if (unlinkat(store, LIST, 0) != 0 && errno != ENOENT)
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot remove the list of what was to change");
+    return fs_sync_dir(store, error);
+}

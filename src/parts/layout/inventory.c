@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "parts/layout/inventory.h"
+
+#include "base/digest.h"
+#include "base/fault.h"
+#include "base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FOLDER "inventories"
+#define LIMIT_BYTES (512 * 1024 * 1024)
+
+static void entry_free(gpointer data)
+{
+    InventoryEntry *entry = data;
+    g_free(entry->content);
+    g_free(entry->path);
+    g_free(entry);
+}
+
+static int by_path(gconstpointer a, gconstpointer b)
+{
+    return strcmp((*(const InventoryEntry *const *)a)->path, (*(const InventoryEntry *const *)b)->path);
+}
+
+gboolean inventory_same(const InventoryEntry *a, const InventoryEntry *b)
+{
+    if (!a || !b)
+        return a == b;
+    return a->type == b->type && a->runs == b->runs && strcmp(a->content, b->content) == 0;
+}
+
+/* --- from the tree --- */
+
+static char *content_of(int parent, const char *name, const struct stat *st, GError **error)
+{
+    if (S_ISDIR(st->st_mode))
+        return g_strdup("");
+    if (S_ISLNK(st->st_mode))
+        return fs_read_link(parent, name, error);
+    fs_fd int fd = fs_open_beneath(parent, name, O_RDONLY | O_NOFOLLOW, 0, error);
+    return fd < 0 ? NULL : digest_fd(fd, NULL, error);
+}
+
+static gboolean note(int parent, const char *name, const char *path, const struct stat *st, gpointer data,
+                     GError **error)
+{
+    char *content = content_of(parent, name, st, error);
+    if (!content)
+        return FALSE;
+    InventoryEntry *entry = g_new0(InventoryEntry, 1);
+    *entry = (InventoryEntry){.type = S_ISDIR(st->st_mode)   ? 'd'
+                                      : S_ISLNK(st->st_mode) ? 'l'
+                                                             : 'f',
+                              .runs = S_ISREG(st->st_mode) && (st->st_mode & 0100),
+                              .content = content,
+                              .path = g_strdup(path)};
+    g_ptr_array_add(data, entry);
+    return TRUE;
+}
+
+static GPtrArray *read_tree(int store, const char *version, GError **error)
+{
+    g_autofree char *tree = g_build_filename("releases", version, NULL);
+    g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func(entry_free);
+    if (!fs_walk(store, tree, note, entries, error))
+        return NULL;
+    g_ptr_array_sort(entries, by_path);
+    return g_steal_pointer(&entries);
+}
+
+/* --- kept: "f x SHA256 path", escaped --- */
+
+static GPtrArray *parse(char *text)
+{
+    g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func(entry_free);
+    for (char *line = text, *next; *line; line = next) {
+        char *end = strchr(line, '\n');
+        if (!end)
+            return NULL;
+        next = end + 1;
+        *end = '\0';
+        char *content = strlen(line) > 4 ? line + 4 : NULL;
+        char *space = content ? strchr(content, ' ') : NULL;
+        if (!space)
+            return NULL;
+        *space = '\0';
+        InventoryEntry *entry = g_new0(InventoryEntry, 1);
+        g_ptr_array_add(entries, entry);
+        *entry = (InventoryEntry){.type = line[0],
+                                  .runs = line[2] == 'x',
+                                  .content = g_uri_unescape_string(content, NULL),
+                                  .path = g_uri_unescape_string(space + 1, NULL)};
+        if (!entry->content || !entry->path || !strchr("fdl", entry->type))
+            return NULL;
+    }
+    return g_steal_pointer(&entries);
+}
+
+static gboolean keep(int store, const char *version, const GPtrArray *entries, GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (guint i = 0; i < entries->len; i++) {
+        const InventoryEntry *entry = entries->pdata[i];
+        g_autofree char *content = g_uri_escape_string(entry->content, NULL, FALSE);
+        g_autofree char *path = g_uri_escape_string(entry->path, "/", FALSE);
+        g_string_append_printf(text, "%c %c %s %s\n", entry->type, entry->runs ? 'x' : '-', content, path);
+    }
+    if (!fs_make_dirs(store, FOLDER, 0700, error))
+        return FALSE;
+    fs_fd int folder = fs_open_beneath(store, FOLDER, O_RDONLY | O_DIRECTORY, 0, error);
+    return folder >= 0 && fs_write_atomic(folder, version, text->str, text->len, 0600, error);
+}
+
+GPtrArray *inventory_read(int store, const char *version, GError **error)
+{
+    if (!version)
+        return g_ptr_array_new_with_free_func(entry_free);
+    g_autofree char *path = g_build_filename(FOLDER, version, NULL);
+    g_autofree char *text = fs_read(store, path, LIMIT_BYTES, NULL, NULL);
+    g_autoptr(GPtrArray) kept = text ? parse(text) : NULL;
+    if (kept)
+        return g_steal_pointer(&kept);
+    g_autoptr(GPtrArray) entries = read_tree(store, version, error);
+    return entries && keep(store, version, entries, error) ? g_steal_pointer(&entries) : NULL;
+}
+
+void inventory_forget(int store, const char *version)
+{
+    fs_fd int folder = fs_open_beneath(store, FOLDER, O_RDONLY | O_DIRECTORY, 0, NULL);
+    if (folder >= 0)
+        unlinkat(folder, version, 0);
+}

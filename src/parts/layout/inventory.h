@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a sealed release consists of: a line per file, directory and link, kept beside the releases once it was read. */
+#pragma once
+
+#include <glib.h>
+
+typedef struct InventoryEntry {
+    char type;     /* f, d, l */
+    gboolean runs; /* a file that may be executed */
+    char *content; /* SHA-256 of a file, target of a link, "" */
+    char *path;    /* below the tree */
+} InventoryEntry;
+
+/* In bytewise order of paths; `store` is the directory that holds releases/VERSION, sealed. VERSION NULL: an empty one.
+ * The caller frees; NULL on failure. */
+GPtrArray *inventory_read(int store, const char *version, GError **error);
+/* Once the release is gone; absent is good. */
+void inventory_forget(int store, const char *version);
+
+gboolean inventory_same(const InventoryEntry *a, const InventoryEntry *b); /* either may be NULL: absent */
