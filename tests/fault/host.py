@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -53,7 +54,7 @@ def numbers(path):
 
 
 class Host:
-    ledger = "app"
+    ledger, shared, live = "app", "shared", "current"
 
     def __init__(self, work, build, root_runs):
         self.work, self.build = work, build
@@ -93,7 +94,8 @@ class Host:
                   self.user or pwd.getpwuid(os.geteuid()).pw_name)
         for number in range(1, 21):
             self.ask("POST", "/%d" % number)
-        self.trees[OLD] = tree_digest(os.path.join(self.app, "releases", OLD))
+        self.edit()
+        self.trees[OLD] = self.tree(OLD)
         self.remember_server()
         self.clear()
         subprocess.run(["cp", "-a", self.root, self.before], check=True)
@@ -102,12 +104,15 @@ class Host:
     def furnish(self):
         """What the app finds on the host before it is installed."""
 
+    def edit(self):
+        """What a user makes of the app once it is installed."""
+
     def learn_new(self):
         """The tree of the new release, as an update leaves it that nobody disturbs."""
         self.start_server()
         self.offer(OLD, NEW)
         self.must("update", "ledger")
-        self.trees[NEW] = tree_digest(os.path.join(self.app, "releases", NEW))
+        self.trees[NEW] = self.tree(NEW)
         self.clear()
 
     def offer(self, *versions):
@@ -207,7 +212,7 @@ class Host:
 
     def start_server(self):
         words, environment = self.server
-        subprocess.Popen(self.as_user(words), env=environment, cwd=os.path.join(self.app, "current"),
+        subprocess.Popen(self.as_user(words), env=environment, cwd=os.path.join(self.app, self.live),
                          start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                          stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
@@ -296,15 +301,22 @@ class Host:
 
     # --- looking ---
 
+    def store(self):
+        """The directory that holds the releases and the link to the live one."""
+        return self.app
+
+    def tree(self, version):
+        return tree_digest(os.path.join(self.store(), "releases", version))
+
     def current(self):
-        return os.path.basename(os.readlink(os.path.join(self.app, "current")))
+        return os.path.basename(os.readlink(os.path.join(self.store(), "current")))
 
     def look(self, required):
         """Exactly one version in every respect, or Wrong. Returns that version. `required`: rows that must be there."""
         version = self.current()
         if version not in (OLD, NEW):
             raise Wrong("current leads to %s" % version)
-        if tree_digest(os.path.join(self.app, "releases", version)) != self.trees[version]:
+        if self.tree(version) != self.trees[version]:
             raise Wrong("the tree of %s is not as it was" % version)
         try:
             state = json.loads(self.ask("GET", "/state"))
@@ -329,9 +341,9 @@ class Host:
             left = os.listdir(folder) if os.path.isdir(folder) else []
             if left:
                 raise Wrong("%s is left: %s" % (name, left))
-        if os.path.exists(os.path.join(self.app, "shared", "maintenance")):
+        if os.path.exists(os.path.join(self.app, self.shared, "maintenance")):
             raise Wrong("the maintenance file is left")
-        left = [name for name in os.listdir(os.path.join(self.app, "releases")) if name not in (OLD, NEW, NEW + ".pending")]
+        left = [name for name in os.listdir(os.path.join(self.store(), "releases")) if name not in (OLD, NEW, NEW + ".pending")]
         if left:
             raise Wrong("left in releases: %s" % left)
 
@@ -353,6 +365,54 @@ class Host:
                 raise Wrong("history says %s of job %s" % (job["verdict"], job["id"]))
         if told != version:
             raise Wrong("history says that %s is live, seen is %s" % (told, version))
+
+
+class FilesHost(Host):
+    """The ledger as an app in place: its files lie in its root, and a user has made some of them his own."""
+    ledger, shared, live = "app-files", "", ""
+    litter = re.compile(r"\.liftlock-\d+-[0-9a-f]+\.tmp$")  # of a file that was to be replaced; the next job takes it away
+    own = {".liftlock", ".liftlock-store", "logs", "ledger.db", "ledger.db-wal", "ledger.db-shm", "notes"}
+
+    def store(self):
+        return os.path.join(self.app, ".liftlock-store")
+
+    def tree(self, version):
+        """The files in place, all that are neither data nor liftlock's."""
+        for name in os.listdir(self.app):
+            if name.startswith(".liftlock") and name not in self.own and not self.litter.match(name):
+                return name  # something that is left
+        place = os.path.join(self.work, "seen")
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(self.app, place, symlinks=True, ignore=self.not_of_the_app)
+        digest = tree_digest(place)
+        shutil.rmtree(place)
+        return digest
+
+    def edit(self):
+        lines = {"config.toml": "# how it works\nlimit = 11  # mine\n\n[pool]\nsize = 1\n", "words/mine": "my own\n",
+                 "extra.txt": "my own, too\n", "pictures/one": "a picture\n", "words/en": "edited\n"}
+        for name, text in lines.items():
+            os.makedirs(os.path.dirname(os.path.join(self.app, name)), exist_ok=True)
+            with open(os.path.join(self.app, name), "w") as file:
+                file.write(text)
+        if self.user:
+            subprocess.run(["chown", "-R", self.user + ":", self.app], check=True)
+
+    def not_of_the_app(self, folder, names):
+        return [name for name in names if folder == self.app and (name in self.own or self.litter.match(name))]
+
+    def look(self, required):
+        """What a job could not tidy up, the next one does."""
+        with open(os.path.join(self.work, "transcript")) as transcript:
+            if "could not tidy up: " in transcript.read():
+                self.must("restart", "ledger")
+        return super().look(required)
+
+    def look_at_claims(self):
+        super().look_at_claims()
+        left = [name for name in ("change", "intents") if os.path.exists(os.path.join(self.store(), name))]
+        if left:
+            raise Wrong("left in the store: %s" % left)
 
 
 class PostgresHost(Host):

@@ -197,6 +197,12 @@ LOOPS = {
     "postgres-kill-twice": ("postgres", "kill-twice", kill_twice, None),
     "postgres-enospc": ("postgres", "enospc", error_at("ENOSPC"), ("space",)),
     "postgres-full-from": ("postgres", "full-from", full_from, ("space",)),
+    "files-kill-one": ("files", "kill-one", kill_one, None),
+    "files-kill-all": ("files", "kill-all", kill_all, None),
+    "files-kill-twice": ("files", "kill-twice", kill_twice, None),
+    "files-enospc": ("files", "enospc", error_at("ENOSPC"), ("space",)),
+    "files-eio": ("files", "eio", error_at("EIO"), ("space", "disk")),
+    "files-full-from": ("files", "full-from", full_from, ("space",)),
     "power-ext4": ("ext4", "power", power_cut, None),
     "power-xfs": ("xfs", "power", power_cut, None),
 }

@@ -161,7 +161,8 @@ static gint64 bay_for(Arranger *a, GError **error)
     if (!bay_path(a, st.st_dev, &path, error))
         return -1;
     g_ptr_array_add(a->intents->bays, path);
-    int fd = intents_bay(a->root, path, TRUE, error);
+    /* The list knows of the bay before there is one: whoever tidies up after a crash finds it. */
+    int fd = intents_write(a->store, a->intents, error) ? intents_bay(a->root, path, TRUE, error) : -1;
     if (fd < 0)
         return -1;
     g_array_append_val(a->bays, fd);
@@ -460,7 +461,7 @@ static gboolean decide(Arranger *a, const InventoryEntry *old, const InventoryEn
 
 /* --- all of them --- */
 
-/* A directory of the new release, or one that is protected, where there is none yet. */
+/* A directory of the new release where there is none yet. */
 static gboolean arrange_directory(Arranger *a, const char *path, GError **error)
 {
     g_auto(Live) live = {0};
@@ -523,7 +524,9 @@ static gboolean begin(Arranger *a, GError **error)
     a->devices = g_array_new(FALSE, FALSE, sizeof(dev_t));
     g_autoptr(GError) local = NULL;
     g_autoptr(Intents) earlier = intents_read(a->store, &local);
-    return !earlier || intents_forget(a->root, a->store, earlier, FALSE, error);
+    g_autofree char *live = releases_current(place, NULL);
+    gboolean made = earlier && g_strcmp0(earlier->to, live) == 0;
+    return !earlier || intents_forget(a->root, a->store, earlier, made, error);
 }
 
 static gboolean finish(Arranger *a, GError **error)
