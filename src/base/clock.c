@@ -109,6 +109,19 @@ gboolean clock_parse(const char *text, gint64 *time_s)
     return TRUE;
 }
 
+char *clock_span(gint64 seconds, gboolean exact)
+{
+    static const struct {
+        const char *name;
+        gint64 seconds;
+    } units[] = {{"day", 86400}, {"hour", 3600}, {"minute", 60}, {"second", 1}};
+    gsize i = 0;
+    while (i < G_N_ELEMENTS(units) - 1 && (seconds < units[i].seconds || (exact && seconds % units[i].seconds)))
+        i++;
+    gint64 count = seconds / units[i].seconds;
+    return g_strdup_printf("%" G_GINT64_FORMAT " %s%s", count, units[i].name, count == 1 ? "" : "s");
+}
+
 void clock_sleep_ms(gint64 duration_ms)
 {
     if (duration_ms <= 0)

@@ -17,5 +17,8 @@ char *clock_format(gint64 time_s);
  * untouched. */
 gboolean clock_parse(const char *text, gint64 *time_s);
 
+/* "3 hours", "1 day". `exact`: in the largest unit that divides it, else rounded down. The caller frees. */
+char *clock_span(gint64 seconds, gboolean exact);
+
 /* Sleeps; returns early only if the process is to end. */
 void clock_sleep_ms(gint64 duration_ms);

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "model/manifest_check.h"
+#include "model/manifest_conditions.h"
 #include "model/manifest_files.h"
 #include "model/manifest_switch.h"
 #include "model/version.h"
@@ -26,7 +27,8 @@ static const char *const fence_names[] = {"stop", "file", "none", NULL};
 static const char *const observe_names[] = {"return_if_safe", "hold", NULL};
 static const char *const action_names[] = {"skip_update", "warn", "require_manual_intervention", NULL};
 static const char *const strategy_names[] = {"full_backup", NULL};
-static const char *const trigger_names[] = {"health_check_fail", "service_start_fail", NULL};
+static const char *const rollout_names[] = {"staged", NULL};
+static const char *const trigger_names[] = {"health_check_fail", "service_start_fail", "critical_error", NULL};
 static const char *const notification_names[] = {"webhook", "command", "log", NULL};
 
 /* clang-format off */
@@ -69,6 +71,7 @@ static const Key requirements_keys[] = {
     {"min_disk_space_mb", KEY_INT, IN(requirements, min_disk_space_mb), "0", "free room beyond what the update needs, in MB", .max = 1000000000},
     {"min_python_version", KEY_VALUE, IN(requirements, min_python_version), NULL, "lowest version of python3 on this host"},
     {"required_commands", KEY_TEXTS, IN(requirements, required_commands), NULL, "programs that must be in the PATH"},
+    {"required_versions", KEY_TEXT_MAP, IN(requirements, required_versions), NULL, "program -> range that the version must be in which 'PROGRAM --version' names"},
     {"required_services", KEY_TEXTS, IN(requirements, required_services), NULL, "services that must be active"},
     {"environment_checks", KEY_TABLES, IN(requirements, environment_checks), NULL, "checks that must pass before anything changes", .table = check_keys, .size = sizeof(Check)},
     {0},
@@ -76,9 +79,24 @@ static const Key requirements_keys[] = {
 
 static const Key conditional_keys[] = {
     {"condition", KEY_TEXT, OF(Conditional, condition), NULL, "expression that calls for the action", .required = TRUE},
-    {"action", KEY_TEXT, OF(Conditional, action), NULL, "what to do when it holds", .required = TRUE, .words = action_names},
+    {"action", KEY_ENUM, OF(Conditional, action), NULL, "what to do when it holds", .required = TRUE, .words = action_names},
     {"message", KEY_TEXT, OF(Conditional, message), NULL, "what to tell the operator"},
     {"manual_steps", KEY_TEXTS, OF(Conditional, manual_steps), NULL, "what a person must do first"},
+    {0},
+};
+
+static const Key stage_keys[] = {
+    {"name", KEY_TEXT, OF(RolloutStage, name), NULL, "what messages call it; a host whose group is called so waits for it", .required = TRUE},
+    {"percentage", KEY_INT, OF(RolloutStage, percentage), "100", "how many of a hundred hosts it takes, those of the stages before it too", .max = 100},
+    {"criteria", KEY_TEXT, OF(RolloutStage, criteria), NULL, "expression that a host must meet as well"},
+    {"wait", KEY_DURATION, OF(RolloutStage, wait_ms), "0", "time after the stage before it, or after publication", .max = (gint64)3650 * DAY_MS},
+    {"wait_hours", KEY_INT, OF(RolloutStage, wait_hours), "0", "the same in hours", .max = 87600},
+    {0},
+};
+
+static const Key rollout_keys[] = {
+    {"strategy", KEY_TEXT, IN(rollout, strategy), "staged", "how it goes; there is only one way", .words = rollout_names},
+    {"stages", KEY_TABLES, IN(rollout, stages), NULL, "which hosts take the release when", .table = stage_keys, .size = sizeof(RolloutStage)},
     {0},
 };
 
@@ -181,7 +199,7 @@ static const Key rollback_keys[] = {
     {"strategy", KEY_TEXT, IN(rollback, strategy), "full_backup", "accepted from older manifests; the data always have a way back", .words = strategy_names},
     {"keep_backups", KEY_INT, IN(rollback, keep_backups), "5", "backups to keep", .max = 1000},
     {"keep_releases", KEY_INT, IN(rollback, keep_releases), "3", "releases to keep on disk", .min = 2, .max = 1000},
-    {"auto_rollback_on", KEY_TEXTS, IN(rollback, auto_rollback_on), NULL, "accepted from older manifests; every failure before commit goes back", .words = trigger_names},
+    {"auto_rollback_on", KEY_TEXTS, IN(rollback, auto_rollback_on), NULL, "accepted from older manifests; whatever it lists, every failure before commit goes back", .words = trigger_names},
     {0},
 };
 
@@ -217,6 +235,7 @@ const Key manifest_keys[] = {
     {"schema", KEY_TABLE, OF(Manifest, schema), NULL, "the data's shape", .table = schema_keys},
     {"requirements", KEY_TABLE, OF(Manifest, requirements), NULL, "what the host must have", .table = requirements_keys},
     {"conditionals", KEY_TABLES, OF(Manifest, conditionals), NULL, "when not to update, or not alone", .table = conditional_keys, .size = sizeof(Conditional)},
+    {"rollout", KEY_TABLE, OF(Manifest, rollout), NULL, "which hosts take the release when", .table = rollout_keys},
     {"busy", KEY_TABLES, OF(Manifest, busy), NULL, "checks that pass when nothing is in flight", .table = check_keys, .size = sizeof(Check)},
     {"build", KEY_TEXTS, OF(Manifest, build), NULL, "shell lines in the staged tree, as the app's user"},
     {"build_timeout", KEY_DURATION, OF(Manifest, build_timeout_ms), "30m", "longest time of one line of 'build'", .min = 1, .max = DAY_MS},
@@ -255,7 +274,7 @@ Manifest *manifest_read(Node *document, const char *name, GError **error)
         return NULL;
     manifest_fill_names(manifest);
     if (!manifest_check(manifest, name, error) || !manifest_check_switches(manifest, name, error) ||
-        !manifest_read_files(manifest, name, error))
+        !manifest_read_files(manifest, name, error) || !manifest_read_conditions(manifest, name, error))
         return NULL;
     if (!node_get(document, "layout") && (manifest->file_rules->len > 0 || manifest->directory_rules->len > 0))
         manifest->layout = LAYOUT_FILES; /* rules for files in place say it, too */
@@ -270,6 +289,7 @@ void manifest_free(Manifest *manifest)
     for (guint i = 0; manifest->services && i < manifest->services->len; i++)
         g_clear_pointer(&((Service *)manifest->services->pdata[i])->template_, g_free);
     manifest_clear_files(manifest);
+    manifest_clear_conditions(manifest);
     schema_clear(manifest_keys, manifest);
     node_free(manifest->document);
     g_free(manifest);

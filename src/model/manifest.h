@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "model/expression.h"
 #include "model/schema.h"
 
 typedef enum { LAYOUT_RELEASES, LAYOUT_FILES, LAYOUT_BINARIES, LAYOUT_CONTAINER } LayoutKind;
@@ -132,10 +133,27 @@ typedef struct DirectoryRule {
 
 /* --- the rest ---------------------------------------------------------------------------------------------------- */
 
+typedef enum { CONDITION_SKIP_UPDATE, CONDITION_WARN, CONDITION_REQUIRE_MANUAL } ConditionAction;
+
 typedef struct Conditional {
-    char *condition, *action, *message;
+    char *condition; /* as it was written */
+    int action;      /* ConditionAction */
+    char *message;   /* NULL: none */
     GPtrArray *manual_steps;
+    Expression *parsed; /* of the condition; never NULL after manifest_read */
 } Conditional;
+
+/* A stage opens `wait` after the one before it, the first one `wait` after the release was published. It takes the
+ * hosts whose place (0 to 99, model/rollout.h) is below `percentage`, of those for which the criteria hold. */
+typedef struct RolloutStage {
+    char *name;
+    gint64 percentage;
+    char *criteria;     /* NULL: all hosts */
+    gint64 wait_ms;     /* of `wait` or `wait_hours` */
+    gint64 wait_hours;  /* as the older documents write it */
+    Expression *parsed; /* of the criteria; NULL without */
+} RolloutStage;
+
 typedef struct VersionCommands {
     char *name;
     GPtrArray *commands;
@@ -162,10 +180,15 @@ typedef struct Manifest {
         gint64 min_disk_space_mb;
         char *min_python_version;
         GPtrArray *required_commands, *required_services, *environment_checks /* Check */;
+        GPtrArray *required_versions; /* KeyPair: program -> range of its versions */
     } requirements;
     GPtrArray *conditionals; /* Conditional */
-    GPtrArray *busy;         /* Check: passes when nothing is in flight */
-    GPtrArray *build;        /* shell lines */
+    struct {
+        char *strategy;
+        GPtrArray *stages; /* RolloutStage, in order; empty: everybody at once */
+    } rollout;
+    GPtrArray *busy;  /* Check: passes when nothing is in flight */
+    GPtrArray *build; /* shell lines */
     gint64 build_timeout_ms;
     GPtrArray *trial;    /* Check */
     GPtrArray *shared;   /* SharedPath */

@@ -154,20 +154,6 @@ static void rule_prerelease(const Case *c)
                   c->config->source.channel);
 }
 
-/* "3 hours", "1 day". `exact`: in the largest unit that divides it, else rounded down. The caller frees. */
-static char *describe_span(gint64 seconds, gboolean exact)
-{
-    static const struct {
-        const char *name;
-        gint64 seconds;
-    } units[] = {{"day", 86400}, {"hour", 3600}, {"minute", 60}, {"second", 1}};
-    gsize i = 0;
-    while (i < G_N_ELEMENTS(units) - 1 && (seconds < units[i].seconds || (exact && seconds % units[i].seconds)))
-        i++;
-    gint64 count = seconds / units[i].seconds;
-    return g_strdup_printf("%" G_GINT64_FORMAT " %s%s", count, units[i].name, count == 1 ? "" : "s");
-}
-
 static gboolean is_urgent(const Release *release)
 {
     return release->severity && (g_ascii_strcasecmp(release->severity, "security") == 0 ||
@@ -181,7 +167,7 @@ static void rule_young(const Case *c)
     if (needed_s <= 0 || is_urgent(c->release))
         return;
     const char *version = c->release->version;
-    g_autofree char *needed = describe_span(needed_s, TRUE);
+    g_autofree char *needed = clock_span(needed_s, TRUE);
     if (!c->release->released || !clock_parse(c->release->released, &released_s)) {
         objection_add(c->objections, FAULT_POLICY, by(c, "--force"), NULL,
                       "%s has no date; policy waits until it is %s old", version, needed);
@@ -190,7 +176,7 @@ static void rule_young(const Case *c)
     gint64 age_s = c->facts->now_s - released_s;
     if (age_s >= needed_s)
         return;
-    g_autofree char *age = describe_span(ABS(age_s), FALSE);
+    g_autofree char *age = clock_span(ABS(age_s), FALSE);
     if (age_s < 0)
         objection_add(c->objections, FAULT_POLICY, by(c, "--force"), "check this host's clock",
                       "%s is dated %s in the future; policy waits until it is %s old", version, age, needed);

@@ -68,7 +68,7 @@ static void in_full(void)
     g_assert_cmpstr(m->schema.runs_with, ==, ">=2.0.0");
     g_assert_cmpstr(m->schema.fingerprint.sql, ==, "select max(name) from migration_history");
     const Conditional *conditional = m->conditionals->pdata[0];
-    g_assert_cmpstr(conditional->action, ==, "require_manual_intervention");
+    g_assert_cmpint(conditional->action, ==, CONDITION_REQUIRE_MANUAL);
     const Check *busy = m->busy->pdata[0];
     g_assert_cmpstr(busy->equals, ==, "0");
     g_assert_cmpstr(check_kind(busy), ==, "http");
@@ -152,7 +152,8 @@ static void wrong_keys(void)
            "4:17: 'keep_backups' must be a whole number from 0 to 1000, not 'many'");
     expect("layout: symlink\n", "3:9: 'layout' must be releases, files, binaries or container, not 'symlink'");
     expect("rollback: {auto_rollback_on: [cosmic_ray]}\n",
-           "3:31: an item of 'auto_rollback_on' must be health_check_fail or service_start_fail, not 'cosmic_ray'");
+           "3:31: an item of 'auto_rollback_on' must be health_check_fail, service_start_fail or critical_error, not "
+           "'cosmic_ray'");
     expect("probe: {deadline: 0}\n", "3:19: 'deadline' must be a time from 1ms to 1d, such as 30s, 5m or 2h, not '0'");
     expect("shared: [{path: ../etc}]\n", "3:17: 'path' must be a relative path that stays inside, not '../etc'");
     expect("release_date: x\nreleased: y\n", "3:1: 'release_date' is another name of 'released'; give one of them");
