@@ -3,6 +3,7 @@
 #include "model/config.h"
 
 #include "base/fault.h"
+#include "model/limits.h"
 #include "model/manifest_check.h"
 #include "model/manifest_switch.h"
 
@@ -29,6 +30,7 @@ const Key host_config_keys[] = {
     {"max_entries", KEY_INT, OF(HostConfig, max_entries), "1000000", "most files and directories of a release", .min = 1, .max = 100000000, .env = "LIFTLOCK_MAX_ENTRIES"},
     {"max_index_size", KEY_SIZE, OF(HostConfig, max_index_bytes), "1MiB", "largest list of releases", .min = 1024, .max = DOCUMENT_MAX_BYTES, .env = "LIFTLOCK_MAX_INDEX_SIZE"},
     {"space_margin", KEY_SIZE, OF(HostConfig, space_margin_bytes), "64MiB", "room that must stay free on each file system", .env = "LIFTLOCK_SPACE_MARGIN"},
+    {"host_id", KEY_TEXT, OF(HostConfig, host_id), NULL, "what this host is told apart by in rollouts; default: /etc/machine-id", .env = "LIFTLOCK_HOST_ID"},
     {"proxy", KEY_TEXT, OF(HostConfig, proxy), NULL, "proxy of all transfers", .env = "LIFTLOCK_PROXY"},
     {0},
 };
@@ -64,6 +66,7 @@ static const Key policy_keys[] = {
     {"mode", KEY_ENUM, IN(policy, mode), "manual", "manual: the operator may override; dashboard: policy decides", .words = mode_names},
     {"min_age", KEY_DURATION, IN(policy, min_age_ms), "0", "how old a release must be before it is taken", .max = (gint64)3650 * DAY_MS},
     {"pin", KEY_RANGE, IN(policy, pin), NULL, "version or range to stay in"},
+    {"group", KEY_TEXT, IN(policy, group), NULL, "this host's group in rollouts: the name of a stage, canary or stable"},
     {"keep_releases", KEY_INT, IN(policy, keep_releases), NULL, "releases to keep on disk; default: as the manifest says", .min = 2, .max = 1000},
     {"keep_backups", KEY_INT, IN(policy, keep_backups), NULL, "backups to keep; default: as the manifest says", .max = 1000},
     {"rehearse", KEY_BOOL, IN(policy, rehearse), "false", "every update is rehearsed first, as by --rehearse"},
@@ -73,6 +76,14 @@ static const Key policy_keys[] = {
 
 static const Key backups_keys[] = {
     {"encrypt_to", KEY_TEXT, IN(backups, encrypt_to), NULL, "public key of age(1), age1...: backups can be read with its private key only, which need not be on this host"},
+    {0},
+};
+
+static const Key security_keys[] = {
+    {"allowed_file_types", KEY_TEXTS, IN(security, allowed_file_types), NULL, "types that files of a release may have, such as .py; \"\" are files without one; default: all"},
+    {"max_file_size", KEY_SIZE, IN(security, max_file_bytes), NULL, "largest file of a release; default: the host's", .min = 1, .max = G_MAXINT64},
+    {"max_release_size", KEY_SIZE, IN(security, max_release_bytes), NULL, "largest release, packed or unpacked; default: the host's", .min = 1, .max = G_MAXINT64},
+    {"privileged_files", KEY_TEXTS, IN(security, privileged_files), NULL, "globs of files that are written as root's own; what a release calls privileged comes only so"},
     {0},
 };
 
@@ -112,6 +123,8 @@ const Key app_config_keys[] = {
     {"trust", KEY_TABLE, OF(AppConfig, trust), NULL, "what proves that they are the publisher's", .required = TRUE, .table = trust_keys},
     {"policy", KEY_TABLE, OF(AppConfig, policy), NULL, "which release may follow which, when", .table = policy_keys},
     {"backups", KEY_TABLE, OF(AppConfig, backups), NULL, "how backups are kept", .table = backups_keys},
+    {"security", KEY_TABLE, OF(AppConfig, security), NULL, "what of a release may come to this host", .table = security_keys},
+    {"environment", KEY_TEXT_MAP, OF(AppConfig, environment), NULL, "variables for programs of the app, and for env_var in conditions"},
     {"notify", KEY_TABLE_MAP, OF(AppConfig, notify), NULL, "whom to tell", .table = notify_keys, .size = sizeof(NotifyConfig)},
     {"database", KEY_TABLE_MAP, OF(AppConfig, database), NULL, "who may copy and rename the app's databases", .table = database_keys, .size = sizeof(DatabaseConfig)},
     {"switch", KEY_TABLE_MAP, OF(AppConfig, switch_), NULL, "how users reach the app's services that are switched", .table = switch_keys, .size = sizeof(SwitchConfig)},
@@ -352,6 +365,16 @@ static gboolean check_switches(const Checker *checker, const AppConfig *config)
     return TRUE;
 }
 
+static gboolean check_limits(const Checker *checker, AppConfig *config)
+{
+    const char *pointer = NULL;
+    gint64 *const sizes[] = {&config->security.max_file_bytes, &config->security.max_release_bytes};
+    for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++)
+        *sizes[i] = *sizes[i] > 0 ? *sizes[i] : G_MAXINT64;
+    g_autofree char *problem = limits_config_problem(config, &pointer);
+    return !problem || fault_at(checker, pointer, "%s", problem);
+}
+
 /* Numbers that the manifest gives where the operator does not. */
 static void defer_to_manifest(AppConfig *config)
 {
@@ -382,7 +405,7 @@ AppConfig *app_config_read(Node *document, const char *name, const char *path, G
     const Checker checker = {.path = path, .document = document, .error = error};
     if (!check_app(&checker, config) || !check_source(&checker, config) || !check_trust(&checker, config) ||
         !check_backups(&checker, config) || !check_notifies(&checker, config) || !check_databases(&checker, config) ||
-        !check_switches(&checker, config))
+        !check_switches(&checker, config) || !check_limits(&checker, config))
         return NULL;
     defer_to_manifest(config);
     return g_steal_pointer(&config);

@@ -33,6 +33,7 @@ typedef struct HostConfig {
     gint64 max_release_bytes, max_file_bytes, max_entries, max_index_bytes;
     gint64 space_margin_bytes;
     char *proxy;
+    char *host_id; /* what rollouts draw this host's place from; NULL: /etc/machine-id */
     Node *document;
 } HostConfig;
 
@@ -57,6 +58,7 @@ typedef struct AppConfig {
         int mode;
         gint64 min_age_ms;
         char *pin;
+        char *group; /* of this host in rollouts; NULL: none */
         gint64 keep_releases, keep_backups /* -1: the manifest's */;
         gint64 max_attempts;
         gboolean rehearse;
@@ -64,9 +66,15 @@ typedef struct AppConfig {
     struct {
         char *encrypt_to; /* age recipient; NULL: backups are not encrypted */
     } backups;
-    GPtrArray *notify;   /* NotifyConfig */
-    GPtrArray *database; /* DatabaseConfig */
-    GPtrArray *switch_;  /* SwitchConfig */
+    struct {
+        GPtrArray *allowed_file_types;            /* char *: ".py"; "": files without a type; empty: all */
+        gint64 max_file_bytes, max_release_bytes; /* G_MAXINT64: the host's alone */
+        GPtrArray *privileged_files;              /* char *: globs of files that this host lets in as root's own */
+    } security;
+    GPtrArray *environment; /* KeyPair: what programs of the app are given besides */
+    GPtrArray *notify;      /* NotifyConfig */
+    GPtrArray *database;    /* DatabaseConfig */
+    GPtrArray *switch_;     /* SwitchConfig */
     struct {
         gint64 window_ms;
     } observe; /* -1: the manifest's */
