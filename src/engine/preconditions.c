@@ -3,12 +3,13 @@
 #include "engine/preconditions.h"
 
 #include "base/fault.h"
-#include "base/process.h"
 #include "model/version.h"
 #include "parts/probe/probe.h"
 #include "parts/service/service.h"
 
 #include <string.h>
+
+#define VERSION_TIMEOUT_MS 10000
 
 static void check_commands(const Manifest *manifest, GPtrArray *objections)
 {
@@ -21,23 +22,40 @@ static void check_commands(const Manifest *manifest, GPtrArray *objections)
     }
 }
 
-static void check_python(const Manifest *manifest, GPtrArray *objections)
+/* What a program says of its version; NULL: it is not there, or does not say. The name is one of a program alone. */
+static char *program_version(const PartContext *part, const char *program)
+{
+    g_autofree char *line = g_strdup_printf("%s --version 2>&1", program);
+    g_autofree char *output = part_run_output(part, program, line, NULL, VERSION_TIMEOUT_MS, FAULT_REQUIREMENT, NULL);
+    return output ? version_find(output) : NULL;
+}
+
+static void check_python(const PartContext *part, const Manifest *manifest, GPtrArray *objections)
 {
     const char *least = manifest->requirements.min_python_version;
-    if (!least)
-        return;
-    const char *const argv[] = {"python3", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])", NULL};
-    g_autoptr(GString) output = g_string_new(NULL);
-    ProcessSpec spec = {.argv = argv, .timeout_ms = 10000, .output = output};
-    ProcessOutcome outcome;
-    gboolean ran = process_run(&spec, &outcome, NULL) && outcome.exited && outcome.status == 0;
-    const char *version = g_strstrip(output->str);
-    if (!ran)
+    g_autofree char *version = least ? program_version(part, "python3") : NULL;
+    if (least && !version)
         objection_add(objections, FAULT_REQUIREMENT, NULL, NULL,
                       "the release requires python %s, which this host does not have", least);
-    else if (version_compare(version, least) < 0)
+    else if (least && version_compare(version, least) < 0)
         objection_add(objections, FAULT_REQUIREMENT, NULL, NULL, "the release requires python %s, this host has %s",
                       least, version);
+}
+
+static void check_versions(const PartContext *part, const Manifest *manifest, GPtrArray *objections)
+{
+    for (guint i = 0; i < manifest->requirements.required_versions->len; i++) {
+        const KeyPair *pair = g_ptr_array_index(manifest->requirements.required_versions, i);
+        g_autofree char *version = program_version(part, pair->name), *hint = NULL;
+        if (!version)
+            hint = g_strdup_printf("'%s --version' must end well and name a version, as the app's user", pair->name);
+        if (!version)
+            objection_add(objections, FAULT_REQUIREMENT, NULL, hint,
+                          "the release requires %s %s, which this host does not have", pair->name, pair->value);
+        else if (!version_matches(version, pair->value))
+            objection_add(objections, FAULT_REQUIREMENT, NULL, NULL, "the release requires %s %s, this host has %s",
+                          pair->name, pair->value, version);
+    }
 }
 
 static void check_services(const PartContext *part, const Manifest *manifest, GPtrArray *objections)
@@ -79,7 +97,8 @@ void preconditions_check(const PartContext *part, const Manifest *target, const 
                          GPtrArray *objections)
 {
     check_commands(target, objections);
-    check_python(target, objections);
+    check_python(part, target, objections);
+    check_versions(part, target, objections);
     check_services(part, target, objections);
     check_busy(part, installed, objections);
 }

@@ -256,3 +256,28 @@ gboolean version_matches(const char *version, const char *range)
     gboolean holds = TRUE;
     return version_is_valid(version) && range_walk(range, version, &holds) && holds;
 }
+
+/* The digits and points that a word begins with; NULL: it begins otherwise. */
+static char *version_of_word(const char *word)
+{
+    word += *word == 'v';
+    gsize size = strspn(word, G_CSET_DIGITS ".");
+    while (size > 0 && word[size - 1] == '.')
+        size--;
+    g_autofree char *version = g_strndup(word, size);
+    return version_is_valid(version) && version_is_ordered(version) ? g_steal_pointer(&version) : NULL;
+}
+
+char *version_find(const char *text)
+{
+    g_auto(GStrv) words = g_strsplit_set(text, " \t\r\n()[],;:/\"'=", -1);
+    g_autofree char *bare = NULL;
+    for (char **word = words; *word; word++) {
+        g_autofree char *version = version_of_word(*word);
+        if (version && strchr(version, '.'))
+            return g_steal_pointer(&version);
+        if (version && !bare)
+            bare = g_steal_pointer(&version);
+    }
+    return g_steal_pointer(&bare);
+}

@@ -21,3 +21,8 @@ int version_compare(const char *a, const char *b); /* <0, 0, >0; both valid; of 
  * "!=" hold for versions without order. Pre-releases count by their order alone: 3.0.0-rc.1 is "<3". */
 gboolean version_range_is_valid(const char *range);
 gboolean version_matches(const char *version, const char *range);
+
+/* The first version in what a program says of itself, without "v" and what follows its digits: "2.39.5" of "git version
+ * 2.39.5", "15.5" of "psql (PostgreSQL) 15.5 (Debian 15.5-0+deb12u1)". A word of digits and points goes before a bare
+ * number ("less 590"). NULL: there is none. The caller frees. */
+char *version_find(const char *text);

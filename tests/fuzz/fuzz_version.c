@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,6 +40,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_auto(GStrv) lines = g_strsplit(text, "\n", 4);
     gboolean range = version_range_is_valid(text);
     hold(range || !version_matches("1.0", text), "what is no range holds nothing");
+    g_autofree char *found = version_find(text);
+    hold(!found || (version_is_valid(found) && version_is_ordered(found) && strstr(text, found)),
+         "what is found is one");
     if (g_strv_length(lines) < 3)
         return 0;
     const char *a = lines[0], *b = lines[1], *c = lines[2];

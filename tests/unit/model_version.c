@@ -128,6 +128,31 @@ static void unordered_is_nowhere(void)
     g_assert_false(version_matches("1", "nonsense here >"));
 }
 
+static void found_in_texts(void)
+{
+    static const struct {
+        const char *text, *version;
+    } rows[] = {
+        {"git version 2.39.5\n", "2.39.5"},
+        {"Python 3.11.2", "3.11.2"},
+        {"v20.11.1\n", "20.11.1"},
+        {"psql (PostgreSQL) 15.5 (Debian 15.5-0+deb12u1)", "15.5"},
+        {"nginx version: nginx/1.22.1", "1.22.1"},
+        {"openjdk 17.0.9 2023-10-17\nOpenJDK Runtime", "17.0.9"},
+        {"OpenSSL 1.1.1w  11 Sep 2023", "1.1.1"},
+        {"less 590 (GNU regular expressions)", "590"},
+        {"tool 2 of 3, version 4.5.", "4.5"},
+        {"x86_64 build", NULL},
+        {"...", NULL},
+        {"", NULL},
+        {"1..2", NULL},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *version = version_find(rows[i].text);
+        g_assert_cmpstr(version, ==, rows[i].version);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -140,5 +165,6 @@ int main(int argc, char **argv)
     g_test_add_func("/version/a range is comparisons joined by comma or space", ranges);
     g_test_add_func("/version/all comparisons of a range must hold", matches);
     g_test_add_func("/version/a version without order is in no range by order", unordered_is_nowhere);
+    g_test_add_func("/version/found in what a program says of itself", found_in_texts);
     return g_test_run();
 }
