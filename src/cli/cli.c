@@ -61,7 +61,10 @@ const Verb verbs[] = {
      "out key channel changelog severity withdraw reason unsigned passphrase-file", 0, 1, 2,
      "Writes archive, checksum, signature and index below --out DIR.\n'release http --out DIR --withdraw VERSION' "
      "marks a published one as withdrawn."},
-    {"manifest", "check FILE", "check a release's manifest", verb_manifest, "", 0, 2, 2, NULL},
+    {"manifest", "check|requirements|conditions|rollout FILE [APP]",
+     "check a release's manifest, or what it would mean on this host", verb_manifest, "", 0, 2, 3,
+     "requirements: what this host lacks. conditions: which of its conditions hold. rollout: when this host takes the "
+     "release.\nEach exits with 3 where it speaks against the release. APP where the manifest names none."},
     {"migration", "create|apply|status NAME|TREE|APP", "make, try and look at SQL migrations", verb_migration,
      "dir database url-from", 0, 2, 2,
      "'create NAME' makes an empty file with the next number. 'apply TREE' runs what is pending on a database of your "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config check|show, manifest check: are the documents right, and what do they mean? */
+/* config check|show: is it right, and what does it mean? */
 #include "cli/cli.h"
 
 #include "base/fault.h"
@@ -85,23 +85,4 @@ int verb_config(Call *call, GError **error)
     fault_set(error, FAULT_USAGE, "config: there is no '%s'", act);
     fault_hint(error, "usage: liftlock config %s", call->verb->arguments);
     return -1;
-}
-
-/* --- manifest -------------------------------------------------------------------------------------------------------
- */
-
-int verb_manifest(Call *call, GError **error)
-{
-    const char *act = g_ptr_array_index(call->arguments, 0), *path = g_ptr_array_index(call->arguments, 1);
-    if (strcmp(act, "check") != 0) {
-        fault_set(error, FAULT_USAGE, "manifest: there is no '%s'", act);
-        fault_hint(error, "usage: liftlock manifest %s", call->verb->arguments);
-        return -1;
-    }
-    Node *document = document_read_file(path, FAULT_CONFIG, error);
-    g_autoptr(Manifest) manifest = document ? manifest_read(document, path, error) : NULL;
-    if (!manifest)
-        return -1;
-    call_say(call, "%s: good (%s %s)", path, manifest->app ? manifest->app : "no app named", manifest->version);
-    return 0;
 }

@@ -59,6 +59,8 @@ void run_show_plan(Call *call, const Planner *planner, const Plan *plan)
         call_say(call, "  LOSES      %s", plan->loss);
     for (guint i = 0; i < plan->notes->len; i++)
         call_say(call, "  note       %s", (char *)g_ptr_array_index(plan->notes, i));
+    for (guint i = 0; i < plan->manual_steps->len; i++)
+        call_say(call, "  by hand    %u. %s", i + 1, (char *)g_ptr_array_index(plan->manual_steps, i));
     for (guint i = 0; i < plan->overrides->len; i++)
         call_say(call, "  override   %s", (char *)g_ptr_array_index(plan->overrides, i));
     for (guint i = 0; i < plan->objections->len; i++) {

@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/process.h"
 #include "engine/status_file.h"
+#include "model/limits.h"
 #include "parts/service/service.h"
 
 #include <grp.h>
@@ -150,12 +151,22 @@ static void environment_add(GPtrArray *environment, const char *name, const char
         g_ptr_array_add(environment, g_strconcat(name, "=", value, NULL));
 }
 
-static GPtrArray *environment_new(const Job *job, gboolean with_job)
+GPtrArray *engine_environment(const Place *place, const AppConfig *config)
 {
     GPtrArray *environment = g_ptr_array_new_with_free_func(g_free);
-    environment_add(environment, "LIFTLOCK_APP", job->plan->app);
-    environment_add(environment, "LIFTLOCK_APP_ROOT", job->place->root);
-    environment_add(environment, "LIFTLOCK_SHARED", job->place->shared);
+    environment_add(environment, "LIFTLOCK_APP", place->app);
+    environment_add(environment, "LIFTLOCK_APP_ROOT", place->root);
+    environment_add(environment, "LIFTLOCK_SHARED", place->shared);
+    for (guint i = 0; i < config->environment->len; i++) {
+        const KeyPair *pair = g_ptr_array_index(config->environment, i);
+        environment_add(environment, pair->name, pair->value);
+    }
+    return environment;
+}
+
+static GPtrArray *environment_new(const Job *job, gboolean with_job)
+{
+    GPtrArray *environment = engine_environment(job->place, job->config);
     if (with_job) {
         g_autofree char *attempt = g_strdup_printf("%" G_GINT64_FORMAT, job->plan->attempt);
         environment_add(environment, "LIFTLOCK_VERSION", job->plan->to);
@@ -350,8 +361,10 @@ static Job *job_load(HostPlace *host, const char *app, const char *id, int lock_
     job->directory = g_build_filename(host->var, app, "jobs", id, NULL);
     job->facts = (Facts){facts_get, facts_set};
     if (!(job->host_config = engine_host_config(host, error)) ||
-        !(job->config = engine_job_config(host, app, id, error)) ||
-        !(job->place = engine_place(host, job->config, error)) || !(job->journal = journal_open(host, FALSE, error)) ||
+        !(job->config = engine_job_config(host, app, id, error)))
+        return NULL;
+    limits_tighten(job->host_config, job->config);
+    if (!(job->place = engine_place(host, job->config, error)) || !(job->journal = journal_open(host, FALSE, error)) ||
         !plan_load(job, error) || !manifests_load(job, error) ||
         !(job->layout = layout_find(job->manifest->layout, error)))
         return NULL;

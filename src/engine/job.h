@@ -70,6 +70,10 @@ void data_sets_add(GPtrArray *sets, GPtrArray *own, const Manifest *manifest);
 /* The service of a manifest's list that has this name, or NULL. */
 const Service *service_named(const Manifest *manifest, const char *name);
 
+/* What every program of the app is told ("NAME=value", without a NULL at the end): where it is, and what the host's
+ * config says in [environment]. The caller frees. */
+GPtrArray *engine_environment(const Place *place, const AppConfig *config);
+
 /* Loading what both jobs and verbs need. */
 HostConfig *engine_host_config(const HostPlace *host, GError **error);
 AppConfig *engine_app_config(const HostPlace *host, const char *app,

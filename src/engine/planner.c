@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/fs.h"
+#include "engine/conditions.h"
 #include "engine/data.h"
 #include "engine/encryption.h"
 #include "engine/expected.h"
@@ -15,6 +16,7 @@
 #include "engine/rehearsal.h"
 #include "engine/room.h"
 #include "engine/sql_step.h"
+#include "model/limits.h"
 #include "model/manifest_switch.h"
 #include "parts/backup/backup.h"
 
@@ -54,8 +56,10 @@ static Planner *planner_with_config(const HostPlace *host, AppConfig *config, ch
     planner->host = host;
     planner->config = config;
     planner->config_text = config_text;
-    if (!(planner->host_config = engine_host_config(host, error)) ||
-        !(planner->place = engine_place(host, config, error)) ||
+    if (!(planner->host_config = engine_host_config(host, error)))
+        return NULL;
+    limits_tighten(planner->host_config, config);
+    if (!(planner->place = engine_place(host, config, error)) ||
         !(planner->journal = journal_open(host, FALSE, error)) || !observe_app(planner, error))
         return NULL;
     return g_steal_pointer(&planner);
@@ -208,13 +212,8 @@ static void object_to_unsupported(const Manifest *manifest, Plan *plan)
         gboolean used;
         const char *key;
     } rows[] = {
-        {manifest->conditionals->len > 0, "conditionals"},
         {manifest->files != NULL && manifest->layout != LAYOUT_FILES, "files"},
         {manifest->directories != NULL && manifest->layout != LAYOUT_FILES, "directories"},
-        {manifest->cleanup.remove_files->len + manifest->cleanup.remove_directories->len +
-                 manifest->cleanup.commands->len >
-             0,
-         "cleanup"},
     };
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
         if (rows[i].used)
@@ -405,6 +404,34 @@ static void plan_object(Planner *planner, Plan *plan, const Release *release)
     object_to_lack_of_room(planner, plan, release);
 }
 
+/* What the release says about its time on this host. An update that was not asked for by name goes nowhere then, as
+ * with a release that is too young: that is no refusal, but nothing to do yet. TRUE: so it is. */
+static gboolean is_not_now(Planner *planner, Plan *plan, const Release *release, const PlanWish *wish)
+{
+    PartContext part = {.place = planner->place, .lock_fd = -1, .databases = planner->config->database};
+    Conditions conditions = {
+        .part = &part,
+        .host_config = planner->host_config,
+        .config = planner->config,
+        .manifest = planner->manifest,
+        .installed = planner->installed,
+        .from = plan->from,
+        .host_root = planner->host->root,
+        .released = release->released,
+    };
+    g_autoptr(GPtrArray) not_now = g_ptr_array_new_with_free_func((GDestroyNotify)objection_free);
+    conditions_object(&conditions, plan->objections, not_now, plan->notes, plan->manual_steps);
+    if (g_strcmp0(plan->from, plan->to) != 0)
+        conditions_object_to_rollout(&conditions, not_now);
+    if (not_now->len > 0 && plan->kind == PLAN_UPDATE && !wish->to && !wish->force) {
+        g_clear_pointer(&planner->passed_over, g_ptr_array_unref);
+        planner->passed_over = g_steal_pointer(&not_now);
+        return TRUE;
+    }
+    g_ptr_array_extend_and_steal(plan->objections, g_steal_pointer(&not_now));
+    return FALSE;
+}
+
 /* An objection of policy to a version that was asked for by name is the answer; there is no need to look further. */
 static Plan *plan_without_release(Planner *planner, GPtrArray *objections, const PlanWish *wish, GError **error)
 {
@@ -442,6 +469,8 @@ Plan *planner_update(Planner *planner, const PlanWish *wish, GError **error)
     if (plan->objections->len == 0 || wish->force) {
         if (!plan_manifest(planner, plan, choice.release, error) ||
             !planner_kept_data(planner, plan, wish->data_from, error))
+            return NULL;
+        if (is_not_now(planner, plan, choice.release, wish))
             return NULL;
         plan_object(planner, plan, choice.release);
         plan_override(plan, wish);

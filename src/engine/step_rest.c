@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "engine/claims.h"
+#include "engine/conditions.h"
 #include "engine/data.h"
 #include "engine/live.h"
 #include "engine/live_switch.h"
@@ -101,13 +102,31 @@ static gboolean was_overridden(const Job *job, const Objection *objection)
     return FALSE;
 }
 
+/* What the release asks of the host, and what it says of its time there. Its rollout has only gone on. */
+static void release_conditions(Job *job, GPtrArray *objections)
+{
+    g_autoptr(GPtrArray) said = g_ptr_array_new_with_free_func(g_free); /* the plan has said it */
+    g_autoptr(GPtrArray) by_hand = g_ptr_array_new_with_free_func(g_free);
+    Conditions conditions = {
+        .part = &job->part,
+        .host_config = job->host_config,
+        .config = job->config,
+        .manifest = job->manifest,
+        .installed = job->installed,
+        .from = job->plan->from,
+        .host_root = job->host->root,
+    };
+    conditions_object(&conditions, objections, objections, said, by_hand);
+    preconditions_check(&job->part, job->manifest, job->installed, objections);
+}
+
 /* Between the plan and now anything may have happened; what is cheap to ask is asked again. */
 static gboolean preconditions_hold(Job *job, GError **error)
 {
     g_autoptr(GPtrArray) objections = g_ptr_array_new_with_free_func((GDestroyNotify)objection_free);
     g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
     if (step_is_in(step_find("stage"), job->plan->kind))
-        preconditions_check(&job->part, job->manifest, job->installed, objections);
+        release_conditions(job, objections);
     if (step_is_in(step_find("copy"), job->plan->kind))
         data_object(&job->part, job->sets, objections, notes);
     for (guint i = 0; i < objections->len; i++) {

@@ -44,6 +44,7 @@ static const Key note_keys[] = {
     {"identity", KEY_TEXT, OF(Plan, identity), NULL, "file of the private key that opens the backup"},
     {"loss", KEY_TEXT, OF(Plan, loss), NULL, "what going back loses"},
     {"notes", KEY_TEXTS, OF(Plan, notes), NULL, "what else to know"},
+    {"manual_steps", KEY_TEXTS, OF(Plan, manual_steps), NULL, "what a person is to do first"},
     {"overrides", KEY_TEXTS, OF(Plan, overrides), NULL, "recorded overrides"},
     {"fence_expected_ms", KEY_INT, OF(Plan, fence_expected_ms), "0", "time that users will be kept out"},
     {"copy", KEY_ENUM, OF(Plan, copy), "always", "whether the data are copied once nobody writes them", .words = copy_names},
@@ -60,6 +61,7 @@ Plan *plan_new(PlanKind kind, const char *app)
     plan->app = g_strdup(app);
     plan->migrations = g_ptr_array_new_with_free_func(g_free);
     plan->notes = g_ptr_array_new_with_free_func(g_free);
+    plan->manual_steps = g_ptr_array_new_with_free_func(g_free);
     plan->overrides = g_ptr_array_new_with_free_func(g_free);
     plan->objections = g_ptr_array_new_with_free_func((GDestroyNotify)objection_free);
     plan->attempt = 1;

@@ -44,6 +44,7 @@ typedef struct Plan {
     char *identity;           /* file of the private key that opens `backup`; NULL */
     char *loss;               /* what going back loses, for people; NULL: nothing */
     GPtrArray *notes;         /* char *: what else a person should know */
+    GPtrArray *manual_steps;  /* char *: what the release wants a person to do first, in order */
     GPtrArray *migrations;    /* char *: versions whose migrations run, or are taken back, in order */
     GPtrArray *objections;    /* Objection */
     GPtrArray *overrides;     /* char *: recorded overrides, "--force: ..." */
