@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "engine/claims.h"
+#include "engine/cleanup.h"
 #include "engine/live.h"
 #include "engine/live_switch.h"
 #include "engine/retire.h"
@@ -135,5 +136,7 @@ gboolean settle_act(Job *job, GError **error)
     g_autoptr(GError) local = NULL;
     if (job->plan->kind != PLAN_UNINSTALL && !retire_surplus(job, &local))
         job_say(job, "could not tidy up: %s", local->message);
+    if (step_is_in(step_find("stage"), job->plan->kind))
+        cleanup_run(job);
     return TRUE;
 }

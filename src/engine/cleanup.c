@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Removing what a manifest names, in directories where the app's user can write while we have rights: by descriptors,
+ * one entry at a time, and never through a link. */
+#include "engine/cleanup.h"
+
+#include "base/fault.h"
+#include "base/fs.h"
+#include "model/glob.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct Cleanup {
+    Job *job;
+    int root;                         /* what names are relative to */
+    const char *base;                 /* its path in the app's root: "shared" or "" */
+    GPtrArray *kept;                  /* char *, borrowed: paths relative to the app's root that nothing is taken of */
+    GPtrArray *directories, *emptied; /* char *: found on the walk, parents before children */
+    guint files;
+} Cleanup;
+
+/* --- what stays ------------------------------------------------------------------------------------------------- */
+
+static gboolean lies_in(const char *path, const char *directory)
+{
+    gsize length = strlen(directory);
+    return strncmp(path, directory, length) == 0 && (path[length] == '\0' || path[length] == '/');
+}
+
+/* Liftlock's own names, the app's data, and what the manifest preserves. */
+static void kept_fill(Cleanup *cleanup, GPtrArray *own)
+{
+    static const char *const ours[] = {".liftlock", "logs/update.log", "current", "releases", "system"};
+    const Manifest *manifest = cleanup->job->manifest;
+    for (guint i = 0; i < (manifest->layout == LAYOUT_FILES ? 2 : G_N_ELEMENTS(ours)); i++)
+        g_ptr_array_add(cleanup->kept, (gpointer)ours[i]);
+    for (guint i = 0; i < cleanup->job->sets->len; i++) {
+        const DataSet *set = g_ptr_array_index(cleanup->job->sets, i);
+        if (set->path && set->class_ != DATA_CACHE)
+            g_ptr_array_add(cleanup->kept, set->path);
+    }
+    for (guint i = 0; i < manifest->shared->len; i++) {
+        const SharedPath *shared = g_ptr_array_index(manifest->shared, i);
+        if (shared->class_ != DATA_CACHE) {
+            g_ptr_array_add(own, g_build_filename("shared", shared->path, NULL));
+            g_ptr_array_add(cleanup->kept, g_ptr_array_index(own, own->len - 1));
+        }
+    }
+    for (guint i = 0; i < manifest->directory_rules->len; i++) {
+        const DirectoryRule *rule = g_ptr_array_index(manifest->directory_rules, i);
+        if (rule->preserve)
+            g_ptr_array_add(cleanup->kept, rule->path);
+    }
+}
+
+/* `whole`: also what has something in it that stays. */
+static gboolean stays(const Cleanup *cleanup, const char *path, gboolean whole)
+{
+    g_autofree char *full = *cleanup->base ? g_build_filename(cleanup->base, path, NULL) : g_strdup(path);
+    for (guint i = 0; i < cleanup->kept->len; i++) {
+        const char *kept = g_ptr_array_index(cleanup->kept, i);
+        if (lies_in(full, kept) || (whole && lies_in(kept, full)))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* --- what goes -------------------------------------------------------------------------------------------------- */
+
+static gboolean names_file(const Cleanup *cleanup, const char *name, const char *path)
+{
+    const GPtrArray *globs = cleanup->job->manifest->cleanup.remove_files;
+    for (guint i = 0; i < globs->len; i++) {
+        const char *glob = g_ptr_array_index(globs, i);
+        if (glob_matches(glob, strchr(glob, '/') ? path : name))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean names_directory(const Cleanup *cleanup, const char *path)
+{
+    const GPtrArray *globs = cleanup->job->manifest->cleanup.remove_directories;
+    for (guint i = 0; i < globs->len; i++)
+        if (glob_matches(g_ptr_array_index(globs, i), path))
+            return TRUE;
+    return FALSE;
+}
+
+static void say_failed(Cleanup *cleanup, const char *path, int errno_value)
+{
+    g_autofree char *shown = fs_display(path);
+    job_say(cleanup->job, "cleanup: cannot remove %s: %s", shown, g_strerror(errno_value));
+}
+
+static gboolean visit(int parent_fd, const char *name, const char *path, const struct stat *st, gpointer data,
+                      GError **error)
+{
+    Cleanup *cleanup = data;
+    gboolean directory = S_ISDIR(st->st_mode);
+    if (directory && names_directory(cleanup, path) && !stays(cleanup, path, TRUE))
+        g_ptr_array_add(cleanup->directories, g_strdup(path));
+    else if (directory && names_file(cleanup, name, path) && !stays(cleanup, path, FALSE))
+        g_ptr_array_add(cleanup->emptied, g_strdup(path));
+    else if ((S_ISREG(st->st_mode) || S_ISLNK(st->st_mode)) && names_file(cleanup, name, path) &&
+             !stays(cleanup, path, FALSE)) {
+        if (unlinkat(parent_fd, name, 0) == 0)
+            cleanup->files++;
+        else if (errno != ENOENT)
+            say_failed(cleanup, path, errno);
+    }
+    return TRUE;
+}
+
+/* A directory that remove_files names goes if nothing is left in it: "__pycache__" of which "*.pyc" were all. */
+static void remove_emptied(Cleanup *cleanup)
+{
+    for (guint i = cleanup->emptied->len; i > 0; i--) {
+        const char *path = g_ptr_array_index(cleanup->emptied, i - 1);
+        g_autofree char *above = g_path_get_dirname(path), *name = g_path_get_basename(path);
+        fs_fd int parent = fs_open_beneath(cleanup->root, above, O_RDONLY | O_DIRECTORY, 0, NULL);
+        if (parent >= 0 && unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
+            say_failed(cleanup, path, errno);
+    }
+}
+
+static guint remove_directories(Cleanup *cleanup)
+{
+    guint removed = 0;
+    for (guint i = 0; i < cleanup->directories->len; i++) {
+        g_autoptr(GError) error = NULL;
+        if (fs_remove_tree(cleanup->root, g_ptr_array_index(cleanup->directories, i), &error))
+            removed++;
+        else
+            job_say(cleanup->job, "cleanup: %s", error->message);
+    }
+    return removed;
+}
+
+static void remove_all(Job *job)
+{
+    g_autoptr(GPtrArray) kept = g_ptr_array_new(), own = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) directories = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) emptied = g_ptr_array_new_with_free_func(g_free);
+    gboolean in_place = job->manifest->layout == LAYOUT_FILES;
+    Cleanup cleanup = {
+        .job = job, .base = in_place ? "" : "shared", .kept = kept, .directories = directories, .emptied = emptied};
+    g_autoptr(GError) error = NULL;
+    fs_fd int root = open(job->place->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fs_fd int below =
+        root < 0 ? -1 : fs_open_beneath(root, in_place ? "." : "shared", O_RDONLY | O_DIRECTORY, 0, &error);
+    if (below < 0) {
+        job_say(job, "cleanup: %s", error ? error->message : "the app's root cannot be opened");
+        return;
+    }
+    cleanup.root = below;
+    kept_fill(&cleanup, own);
+    if (!fs_walk(below, ".", visit, &cleanup, &error))
+        job_say(job, "cleanup: %s", error->message);
+    guint gone = remove_directories(&cleanup);
+    remove_emptied(&cleanup);
+    if (cleanup.files + gone > 0)
+        job_say(job, "cleanup: removed %u files, %u directories", cleanup.files, gone);
+}
+
+/* --- commands ------------------------------------------------------------------------------------------------------
+ */
+
+/* What ran to its end in a job is not run again by its recovery. */
+static void run_commands(Job *job)
+{
+    const GPtrArray *commands = job->manifest->cleanup.commands;
+    const char *directory = job->manifest->layout == LAYOUT_FILES ? job->place->root : job->place->current;
+    for (guint i = 0; i < commands->len; i++) {
+        g_autofree char *fact = g_strdup_printf("cleanup.%u", i);
+        g_autoptr(GError) error = NULL;
+        if (job_fact(job, fact))
+            continue;
+        if (!part_run_line(&job->part, g_ptr_array_index(commands, i), g_ptr_array_index(commands, i), directory,
+                           job->manifest->hooks.timeout_ms, FAULT_HOOK, &error))
+            job_say(job, "cleanup: %s", error->message);
+        if (!job_fact_set(job, fact, "done", &error))
+            return;
+    }
+}
+
+void cleanup_run(Job *job)
+{
+    const Manifest *manifest = job->manifest;
+    if (manifest->cleanup.remove_files->len + manifest->cleanup.remove_directories->len > 0)
+        remove_all(job);
+    run_commands(job);
+}
