@@ -161,7 +161,7 @@ static gboolean over_limit(const Walk *walk, const char *limit, GError **error)
     if (!walk->limits.host || !error)
         return FALSE;
     (*error)->code = FAULT_REQUIREMENT;
-    return fault_hint(error, "if that is right, raise %s in liftlock.toml", limit);
+    return fault_hint(error, "if that is right, raise %s in the configuration", limit);
 }
 
 static gboolean count_entry(Walk *walk, const TarEntry *entry, GError **error)

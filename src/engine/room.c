@@ -37,7 +37,7 @@ gboolean room_for_download(const Place *place, const HostConfig *host, guint64 d
     if (largest > (guint64)host->max_release_bytes) {
         g_autofree char *size = megabytes(largest), *limit = megabytes((guint64)host->max_release_bytes);
         fault_set(error, FAULT_REQUIREMENT, "the release has %s, this host takes at most %s", size, limit);
-        return fault_hint(error, "if that is right, raise max_release_size in liftlock.toml");
+        return fault_hint(error, "if that is right, raise max_release_size in the configuration");
     }
     FsRoom room;
     if (!fs_room(place->state, &room, error))

@@ -158,7 +158,7 @@ indexed "last['url'] = '../../x.tar.gz'" "the index names '../../x.tar.gz', whic
 indexed "last['url'] = 'http://127.0.0.1:1/x.tar.gz'" "cannot reach 127.0.0.1:1: connection refused"
 indexed "del last['sha256']" "bookshelf @V: the index gives no digest for it"
 indexed "last['size'] = 2**63 - 1" "bookshelf @V: the release has 9223372036855 MB, this host takes at most 8590 MB" 3
-hint "if that is right, raise max_release_size in liftlock.toml"
+hint "if that is right, raise max_release_size in the configuration"
 indexed "last['unpacked_size'] = 2**63 - 1" "bookshelf @V: the release has 9223372036855 MB, this host takes at most 8590 MB" 3
 indexed "last['size'] = 1" "fetch ${url}bookshelf-@V.tar.gz: more than 1 bytes"
 indexed "index['channels']['stable'] = '8.8.8'" "releases.json:5:13: 'stable' names release '8.8.8', which is not listed"

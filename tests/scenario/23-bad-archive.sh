@@ -96,15 +96,15 @@ pack "$bad"
 list "$bad"
 export LIFTLOCK_MAX_RELEASE_SIZE=4MB
 refused 3 "$archive: it unpacks to more than 4000000 bytes" lift update $app
-hint "if that is right, raise max_release_size in liftlock.toml"
+hint "if that is right, raise max_release_size in the configuration"
 unset LIFTLOCK_MAX_RELEASE_SIZE
 export LIFTLOCK_MAX_ENTRIES=3
 refused 3 "$archive: more than 3 entries" lift update $app
-hint "if that is right, raise max_entries in liftlock.toml"
+hint "if that is right, raise max_entries in the configuration"
 unset LIFTLOCK_MAX_ENTRIES
 export LIFTLOCK_MAX_FILE_SIZE=1MB
 refused 3 "$archive: entry './much': more than 1000000 bytes" lift update $app
-hint "if that is right, raise max_file_size in liftlock.toml"
+hint "if that is right, raise max_file_size in the configuration"
 unset LIFTLOCK_MAX_FILE_SIZE
 expect_exit 0 lift update $app # the host's own limits do not speak against it
 live=$bad
