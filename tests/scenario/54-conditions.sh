@@ -155,14 +155,12 @@ hint "if that is right, raise max_file_size in the configuration"
 sed -i '/^\[security\]/,$d' "$config"
 
 note "cleanup: when it is done, below shared/, and never through a link"
-as_user mkdir -p "$shared/cache/__pycache__" "$shared/legacy_modules/deep" "$shared/kept" "$work/outside"
-as_user touch "$shared/cache/a.pyc" "$shared/cache/__pycache__/b.pyc" "$shared/legacy_modules/deep/c" "$shared/kept/d.pyc" "$work/outside/e.pyc"
+as_user mkdir -p "$shared/cache/__pycache__" "$shared/legacy_modules/deep" "$work/outside"
+as_user touch "$shared/cache/a.pyc" "$shared/cache/__pycache__/b.pyc" "$shared/legacy_modules/deep/c" "$work/outside/e.pyc"
 as_user ln -s "$work/outside" "$shared/cache/link"
 as_user ln -s "$work/outside" "$shared/legacy_link"
 as_user ln -s "$work/outside/e.pyc" "$shared/cache/link.pyc"
-says "directories: {shared/kept: {preserve: true}}\ncleanup:\n  remove_files: ['*.pyc', __pycache__]\n  remove_directories: [legacy_modules, legacy_link, gone]\n  commands: ['echo swept >\"\$LIFTLOCK_SHARED/swept\"', 'exit 3']"
-manifest '/^directories:/d'
-offer "$new"
+says "cleanup:\n  remove_files: ['*.pyc', __pycache__, '*.db']\n  remove_directories: [legacy_modules, legacy_link, gone]\n  commands: ['echo swept >\"\$LIFTLOCK_SHARED/swept\"', 'exit 3']"
 goes_live
 for gone in cache/a.pyc cache/__pycache__ legacy_modules cache/link.pyc; do expect_no_file "$shared/$gone"; done
 expect_file "$work/outside/e.pyc"
@@ -171,7 +169,7 @@ verdict "links that no pattern names are where they were" $?
 expect_file "$shared/swept" swept
 expect_file "$shared/books.db"
 lift logs $app --all >"$out"
-grep -q "cleanup: removed 4 files, 1 directories" "$out"
+grep -q "cleanup: removed 3 files, 1 directories" "$out"
 verdict "the log says what went" $?
 grep -q "cleanup: exit 3: exit status 3" "$out"
 verdict "a command that failed is said, and no more" $?
