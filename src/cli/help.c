@@ -3,6 +3,7 @@
 
 #include "cli/options.h"
 #include "engine/steps.h"
+#include "model/manifest_files.h"
 
 #include <string.h>
 
@@ -66,6 +67,23 @@ static void print_table(const char *title, const Key *keys)
     print_keys(keys, "");
 }
 
+static void print_words(const ExpressionWord *words, const char *brackets)
+{
+    for (; words->name; words++)
+        printf("| `%s%s` | %s%s |\n", words->name, brackets, words->summary,
+               words->criteria ? "; in criteria only" : "");
+}
+
+static void print_conditions(void)
+{
+    printf(
+        "\n## Conditions (`conditionals` and a rollout's `criteria`)\n\n`or`, `and`, `not`, `== != < <= > >=`, `%%`, "
+        "brackets, 'text', whole numbers, `true`, `false`.\nWhat is not there is not equal to anything, nor smaller "
+        "or greater.\n\n| word | is |\n|---|---|\n");
+    print_words(expression_functions, "('...')");
+    print_words(expression_variables, "");
+}
+
 int verb_reference(Call *call, GError **error)
 {
     printf("# Reference\n\nMade by `liftlock reference` from the tables in the code; `./dev docs` writes it.\n\n## "
@@ -84,6 +102,9 @@ int verb_reference(Call *call, GError **error)
         printf("| %s | %s | %s | %s%s |\n", steps[i].name, steps[i].summary, steps[i].undo ? "yes" : "–",
                steps[i].flags & STEP_FENCED ? "fenced " : "", steps[i].flags & STEP_COMMITS ? "commits" : "");
     print_table("Manifest (liftlock.yaml)", manifest_keys);
+    print_table("A rule of `files`, by pattern", file_rule_keys);
+    print_table("A rule of `directories`, by path", directory_rule_keys);
+    print_conditions();
     print_table("App (/etc/liftlock/apps/NAME.toml)", app_config_keys);
     print_table("Host (/etc/liftlock/liftlock.toml)", host_config_keys);
     return 0;
