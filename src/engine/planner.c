@@ -391,6 +391,7 @@ static void plan_object(Planner *planner, Plan *plan, const Release *release)
     sql_step_note(&part, planner->manifest, plan->to, plan->notes);
     object_to_layout(planner, plan);
     object_to_unsupported(planner->manifest, plan);
+    limits_note_withheld(planner->config, planner->manifest, plan->notes);
     object_to_missing_fence(planner, plan);
     object_to_claimed(planner, &part, plan);
     planner_switch(planner, plan);

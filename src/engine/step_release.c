@@ -8,8 +8,8 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "base/process.h"
+#include "engine/admission.h"
 #include "engine/sql_step.h"
-#include "model/limits.h"
 #include "parts/backup/backup.h"
 
 #include <errno.h>
@@ -89,21 +89,6 @@ static gboolean drop_stale(Job *job, GError **error)
            journal_release_forget(job->journal, job->plan->app, job->plan->to, error);
 }
 
-static gboolean allow_one(int parent_fd, const char *name, const char *path, const struct stat *st, gpointer data,
-                          GError **error)
-{
-    const Job *job = data;
-    return !S_ISREG(st->st_mode) || limits_allow_file(job->config, path, (guint64)st->st_size, error);
-}
-
-/* What the host's config lets in. */
-static gboolean files_are_allowed(Job *job, int tree_fd, GError **error)
-{
-    if (job->config->security.allowed_file_types->len == 0 && job->config->security.max_file_bytes == G_MAXINT64)
-        return TRUE;
-    return fs_walk(tree_fd, ".", allow_one, job, error) || fault_prefix(error, "%s %s", job->plan->app, job->plan->to);
-}
-
 static gboolean unpack(Job *job, GError **error)
 {
     fs_fd int archive = archive_of_job(job, error);
@@ -120,7 +105,7 @@ static gboolean unpack(Job *job, GError **error)
     g_autofree char *path = NULL, *shown_as = NULL;
     job->layout->staged(job->place, job->plan->to, &path, &shown_as);
     fs_fd int staged = fs_open_dir(path, error); /* again: furnish may have lifted a leading directory */
-    return staged >= 0 && manifest_is_the_plans(job, staged, error) && files_are_allowed(job, staged, error);
+    return staged >= 0 && manifest_is_the_plans(job, staged, error) && admission_hold(job, staged, error);
 }
 
 /* Once a job, and for status: what a kernel does not give is no failure, but has to be known. */

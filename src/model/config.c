@@ -365,12 +365,9 @@ static gboolean check_switches(const Checker *checker, const AppConfig *config)
     return TRUE;
 }
 
-static gboolean check_limits(const Checker *checker, AppConfig *config)
+static gboolean check_limits(const Checker *checker, const AppConfig *config)
 {
     const char *pointer = NULL;
-    gint64 *const sizes[] = {&config->security.max_file_bytes, &config->security.max_release_bytes};
-    for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++)
-        *sizes[i] = *sizes[i] > 0 ? *sizes[i] : G_MAXINT64;
     g_autofree char *problem = limits_config_problem(config, &pointer);
     return !problem || fault_at(checker, pointer, "%s", problem);
 }

@@ -68,7 +68,7 @@ typedef struct AppConfig {
     } backups;
     struct {
         GPtrArray *allowed_file_types;            /* char *: ".py"; "": files without a type; empty: all */
-        gint64 max_file_bytes, max_release_bytes; /* G_MAXINT64: the host's alone */
+        gint64 max_file_bytes, max_release_bytes; /* 0: the host's alone */
         GPtrArray *privileged_files;              /* char *: globs of files that this host lets in as root's own */
     } security;
     GPtrArray *environment; /* KeyPair: what programs of the app are given besides */

@@ -36,7 +36,7 @@ gboolean limits_allow_file(const AppConfig *config, const char *path, guint64 si
                   *type ? "of the type " : "without a type", *type ? quoted : "");
         return fault_hint(error, "'allowed_file_types' in [security] of the app's config names what is");
     }
-    if (size_bytes <= (guint64)config->security.max_file_bytes)
+    if (config->security.max_file_bytes == 0 || size_bytes <= (guint64)config->security.max_file_bytes)
         return TRUE;
     g_autofree char *limit = size_format(config->security.max_file_bytes);
     return fault_set(error, FAULT_POLICY, "%s has %" G_GUINT64_FORMAT " bytes, this host allows %s a file", shown,
@@ -58,10 +58,27 @@ FilePrivilege limits_privilege(const AppConfig *config, const Manifest *manifest
     return any_matches(manifest->privileged_files, path) ? PRIVILEGE_WITHHELD : PRIVILEGE_NONE;
 }
 
+void limits_note_withheld(const AppConfig *config, const Manifest *manifest, GPtrArray *notes)
+{
+    for (guint i = 0; i < manifest->privileged_files->len; i++) {
+        const char *glob = manifest->privileged_files->pdata[i];
+        gboolean named = FALSE;
+        for (guint j = 0; !named && j < config->security.privileged_files->len; j++)
+            named = glob_covers(config->security.privileged_files->pdata[j], glob);
+        g_autofree char *quoted = schema_quote(glob);
+        if (!named)
+            g_ptr_array_add(notes, g_strdup_printf("the privileged %s does not come: 'privileged_files' in [security] "
+                                                   "of the app's config does not name it",
+                                                   quoted));
+    }
+}
+
 void limits_tighten(HostConfig *host, const AppConfig *config)
 {
-    host->max_file_bytes = MIN(host->max_file_bytes, config->security.max_file_bytes);
-    host->max_release_bytes = MIN(host->max_release_bytes, config->security.max_release_bytes);
+    if (config->security.max_file_bytes > 0)
+        host->max_file_bytes = MIN(host->max_file_bytes, config->security.max_file_bytes);
+    if (config->security.max_release_bytes > 0)
+        host->max_release_bytes = MIN(host->max_release_bytes, config->security.max_release_bytes);
 }
 
 /* --- the config ----------------------------------------------------------------------------------------------- */

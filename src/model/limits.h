@@ -17,6 +17,9 @@ typedef enum {
 } FilePrivilege;
 FilePrivilege limits_privilege(const AppConfig *config, const Manifest *manifest, const char *path);
 
+/* A line for each pattern of the release's privileged files that the config does not name as a whole. */
+void limits_note_withheld(const AppConfig *config, const Manifest *manifest, GPtrArray *notes);
+
 /* The app's own limits where they are lower than the host's. */
 void limits_tighten(HostConfig *host, const AppConfig *config);
 

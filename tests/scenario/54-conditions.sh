@@ -154,6 +154,30 @@ refused 3 "bookshelf-$new.tar.gz: entry './big': more than 100000 bytes" lift up
 hint "if that is right, raise max_file_size in the configuration"
 sed -i '/^\[security\]/,$d' "$config"
 
+note "privileged files: they come where the host names them"
+privileged() {
+    renew
+    mkdir -p "$work/tree/scripts"
+    echo 1 >"$work/tree/scripts/system_config.py"
+    echo 2 >"$work/tree/scripts/other.py"
+    echo 'privileged_files: [scripts/system_config.py]' >>"$work/tree/liftlock.yaml"
+    offer "$new"
+}
+privileged
+expect_exit 0 lift plan $app
+expect_text "$out" "  note       the privileged 'scripts/system_config.py' does not come: 'privileged_files' in [security] of the app's config does not name it"
+goes_live
+expect_file "$host/opt/$app/current/scripts/other.py" 2
+expect_no_file "$host/opt/$app/current/scripts/system_config.py"
+lift logs $app >"$out"
+grep -q "withheld: scripts/system_config.py" "$out"
+verdict "the log says so" $?
+printf '[security]\nprivileged_files = ["scripts/*.py"]\n' >>"$config"
+privileged
+goes_live
+expect_file "$host/opt/$app/current/scripts/system_config.py" 1
+sed -i '/^\[security\]/,$d' "$config"
+
 note "cleanup: when it is done, below shared/, and never through a link"
 as_user mkdir -p "$shared/cache/__pycache__" "$shared/legacy_modules/deep" "$work/outside"
 as_user touch "$shared/cache/a.pyc" "$shared/cache/__pycache__/b.pyc" "$shared/legacy_modules/deep/c" "$work/outside/e.pyc"

@@ -67,6 +67,9 @@ static void sizes(void)
     limits_tighten(&host, config);
     g_assert_cmpint(host.max_file_bytes, ==, 1000);
     g_assert_cmpint(host.max_release_bytes, ==, 1000000000);
+    g_autoptr(AppConfig) none = config_from("");
+    limits_tighten(&host, none);
+    g_assert_cmpint(host.max_file_bytes, ==, 1000);
 }
 
 static void privileges(void)
@@ -82,6 +85,12 @@ static void privileges(void)
     g_assert_cmpint(limits_privilege(one, manifest, "scripts/system_config.py"), ==, PRIVILEGE_GRANTED);
     g_assert_cmpint(limits_privilege(one, manifest, "scripts/other.py"), ==, PRIVILEGE_GRANTED);
     g_assert_cmpint(limits_privilege(one, manifest, "sbin/x"), ==, PRIVILEGE_WITHHELD);
+    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+    limits_note_withheld(one, manifest, notes);
+    g_assert_cmpuint(notes->len, ==, 1);
+    g_assert_cmpstr(notes->pdata[0], ==,
+                    "the privileged 'sbin/*' does not come: 'privileged_files' in [security] of the app's config does "
+                    "not name it");
 }
 
 static void wrong_config(void)
