@@ -49,7 +49,7 @@ static const char *why_closed(const Merge *merge, const MergeItem *item)
 static const char *why_written_in(const Merge *merge, const MergeItem *user, const MergeItem *base)
 {
     const char *marks = merge->request->language->comments;
-    if (!marks || !base || user->map || merge->verbatim)
+    if (!marks || !base || merge->verbatim)
         return NULL;
     MergeSpan span = user->loose ? user->rest : user->text, old = base->loose ? base->rest : base->text;
     const Reading *reading = &merge->user->reading;
@@ -386,6 +386,13 @@ static gboolean keeps_any(const MergeItem *map)
     return FALSE;
 }
 
+static void mark_staying(MergeItem *item)
+{
+    item->fate = FATE_STAYS;
+    for (guint i = 0; item->map && i < item->items->len; i++)
+        mark_staying(g_ptr_array_index(item->items, i));
+}
+
 /* Nothing is left in a map that the release has no more: one note for all of it. */
 static void let_map_go(Merge *merge, const Three *items, MergeStrategy strategy, guint n_notes, gboolean was_empty)
 {
@@ -397,8 +404,12 @@ static void let_map_go(Merge *merge, const Three *items, MergeStrategy strategy,
             act = MERGE_OVERRIDDEN;
     }
     g_ptr_array_set_size(merge->notes, (gint)n_notes);
+    gboolean braces = items->user->in && items->user->in->flow; /* all in them goes with them */
+    const char *why = braces && act == MERGE_REMOVED ? why_written_in(merge, items->user, items->base) : NULL;
     items->user->fate = FATE_GOES;
-    note(merge, act, items, NULL);
+    if (why)
+        mark_staying(items->user);
+    note(merge, why ? MERGE_CONFLICT : act, items, why);
 }
 
 static void merge_maps(Merge *merge, Three items, MergeStrategy strategy)

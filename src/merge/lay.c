@@ -223,15 +223,15 @@ static void lay_replaced(MergeWriter *writer, const MergeItem *item)
     merge_edit_add(writer, old.start, old.end, g_string_free(text, FALSE), section);
 }
 
-/* A comment goes with its key, but not one that the user wrote. */
-static gboolean lead_goes(const MergeDoc *base, const MergeDoc *user, const MergeItem *item)
+gboolean merge_lead_goes(const MergeWriter *writer, const MergeItem *item)
 {
-    return base && item->old && merge_same_text(&user->reading, item->lead, &base->reading, item->old->lead);
+    return writer->base && item->old &&
+           merge_same_text(&writer->user->reading, item->lead, &writer->base->reading, item->old->lead);
 }
 
 static void lay_gone(MergeWriter *writer, const MergeItem *item, gsize end)
 {
-    gsize start = lead_goes(writer->base, writer->user, item) ? item->lead.start : item->block.start;
+    gsize start = merge_lead_goes(writer, item) ? item->lead.start : item->block.start;
     if (start < item->block.start)
         merge_edit_add(writer, start, item->block.start, NULL, TRUE);
     merge_edit_add(writer, item->block.start, end, NULL, TRUE);
@@ -258,6 +258,8 @@ static gboolean is_emptied(const MergeItem *map)
 static void lay_map(MergeWriter *writer, MergeItem *map, const MergePlace *covered)
 {
     gboolean lines = map->in && !map->in->flow && map->in != covered;
+    if (map->fate == FATE_GOES && map->in && map->in->flow)
+        return; /* with its braces */
     if (lines && goes_whole(writer, map)) {
         lay_gone(writer, map, map->block.end);
         covered = map->holds;
@@ -271,7 +273,10 @@ static void lay_map(MergeWriter *writer, MergeItem *map, const MergePlace *cover
         lay_item(writer, g_ptr_array_index(map->items, i), covered);
     if (!map->holds || map->holds == covered)
         return;
-    lay_arrivals(writer, map->holds);
+    if (map->holds->flow)
+        merge_lay_flow(writer, map->holds);
+    else
+        lay_arrivals(writer, map->holds);
 }
 
 /* `covered`: a place whose bytes go with those of its owner. */

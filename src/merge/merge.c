@@ -12,6 +12,7 @@ static const MergeLanguage languages[] = {
     {"env", ".env .env.* *.env", merge_read_env, SHIFT_NONE},
     {"ini", "*.ini *.cfg", merge_read_ini, SHIFT_ALL, .any_case = TRUE},
     {"toml", "*.toml", merge_read_toml, SHIFT_FIRST, .comments = "#"},
+    {"json", "*.json *.jsonc", merge_read_json, SHIFT_ALL, .comments = "// /*"},
 };
 
 static const char *const act_names[MERGE_N_ACTS] = {

@@ -163,6 +163,7 @@ void merge_entries_close(MergeDoc *doc, gboolean trim);
 gboolean merge_read_env(MergeDoc *doc, GError **error);
 gboolean merge_read_ini(MergeDoc *doc, GError **error);
 gboolean merge_read_toml(MergeDoc *doc, GError **error);
+gboolean merge_read_json(MergeDoc *doc, GError **error);
 
 /* --- decide.c --------------------------------------------------------------------------------------------------- */
 
@@ -205,6 +206,9 @@ char *merge_write(const MergeLanguage *language, MergeDoc *base, MergeDoc *user,
 void merge_sort_arrivals(MergePlace *place);
 MergeItem *merge_neighbour_behind(const MergePlace *place, const MergeArrival *arrival);
 MergeItem *merge_neighbour_before(const MergePlace *place, const MergeArrival *arrival);
+
+/* Whether the comment above goes with what goes: not one that the user wrote. */
+gboolean merge_lead_goes(const MergeWriter *writer, const MergeItem *item);
 
 /* Entries in braces: what goes from a place and what comes into it. */
 void merge_lay_flow(MergeWriter *writer, MergePlace *place);

@@ -6,6 +6,7 @@ holds for all: merge(b, b, n) == n and merge(b, u, b) == u, byte for byte; what 
 merging once more changes nothing."""
 
 import configparser
+import json
 import re
 import tomllib
 
@@ -80,7 +81,7 @@ def check(merger, language, load, base, user, release):
         if at(was, path) != value:
             assert at(values, path) == value, (path, notes)
     for line in user.splitlines():
-        if line.strip().startswith("# mine"):
+        if re.match(r"\s*(#|//) mine", line):
             assert line in out.decode().splitlines()
     again, _ = merger.merge(language, base, out, release)
     assert again == out
@@ -233,3 +234,57 @@ def load_env(text):
 @given(texts=triple(ENV_VALUES, {"": ["A", "B", "C", "D", "E"]}, env))
 def test_env(merger, texts):
     check(merger, "env", load_env, *texts)
+
+
+# --- JSON ---
+
+JSON_VALUES = st.sampled_from(["1", "2", '"x"', "null", "false", "[1,\n 2]", "[3]", '"a // b"', '{"k": 1}', "{}"])
+NESTED_NAMES = {"": ["a", "b", "c"], "s": ["a", "b"], "s.t": ["a", "b", "c"], "u": ["a"]}
+
+
+def nested(sections):
+    """{"s.t": {...}} as a tree whose leaves are (value, comments, gap)."""
+    tree = {}
+    for name, keys in sections.items():
+        inside = tree
+        for part in filter(None, name.split(".")):
+            inside = inside.setdefault(part, {})
+        inside.update(keys)
+    return tree
+
+
+def json_lines(tree, draw, indent, step):
+    """An object, without what stands around it: one entry in a line, or all in one."""
+    inner = indent + step
+    out = []
+    for i, (key, value) in enumerate(tree.items()):
+        comma = "," if i + 1 < len(tree) or draw(st.integers(0, 3)) == 0 else ""
+        if isinstance(value, dict):
+            text, comments, gap = json_object(value, draw, inner, step), [], 0
+        else:
+            text, comments, gap = value[0].replace("\n", "\n" + inner), value[1], value[2]
+        tail = draw(st.sampled_from(["", "", " // tail", " /* tail */"])) if comma else ""
+        out += [""] * gap + [inner + c.replace("#", "//") for c in comments] + ['%s"%s": %s%s%s' % (inner, key, text, comma, tail)]
+    return "".join(line + "\n" for line in out)
+
+
+def json_object(tree, draw, indent, step):
+    if draw(st.integers(0, 3)) == 0:
+        values = ['"%s": %s' % (key, json_object(v, draw, "", step) if isinstance(v, dict) else v[0]) for key, v in tree.items()]
+        return "{" + ", ".join(values) + "}"
+    return "{\n" + json_lines(tree, draw, indent, step) + indent + "}"
+
+
+def json_text(sections, draw):
+    return json_object(nested(sections), draw, "", draw(st.sampled_from(["  ", "    ", "\t"]))) + "\n"
+
+
+def load_json(text):
+    masked = re.sub(r'("[^"]*")|//[^\n]*|/\*.*?\*/', lambda m: m[1] or " ", text, flags=re.S)
+    return json.loads(re.sub(r",(\s*[}\]])", r"\1", masked))
+
+
+@settings(MANY, max_examples=1500)
+@given(texts=triple(JSON_VALUES, NESTED_NAMES, json_text))
+def test_json(merger, texts):
+    check(merger, "json", load_json, *texts)
