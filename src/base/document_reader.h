@@ -45,5 +45,10 @@ void reading_add(Node *map, char *key, guint line, guint column, Node *value);
 /* A key or value as faults show it: in double quotes, cut when long, control characters escaped. The caller frees. */
 char *reading_quote(const char *text);
 
+/* For whoever reads YAML's events: what must hold before libyaml starts, and what stopped it, in our words. */
+struct yaml_parser_s;
+gboolean reading_check_yaml(const Reading *reading, GError **error);
+gboolean reading_fault_yaml(const Reading *reading, const struct yaml_parser_s *parser, GError **error);
+
 Node *document_parse_yaml(Reading *reading, GError **error);
 Node *document_parse_json(Reading *reading, GError **error);

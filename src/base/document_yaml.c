@@ -59,31 +59,30 @@ static const struct {
     {"found unknown directive name", "directives are not allowed"},
 };
 
-static gboolean fault_at(const Yaml *yaml, yaml_mark_t mark, GError **error, const char *what)
+static gboolean fault_at_mark(const Reading *reading, yaml_mark_t mark, GError **error, const char *what)
 {
-    return reading_fault(yaml->reading, (guint)mark.line + 1, (guint)mark.column + 1, error, "%s", what);
+    return reading_fault(reading, (guint)mark.line + 1, (guint)mark.column + 1, error, "%s", what);
 }
 
 /* Where the text ends, libyaml counts one line more; what lacks its end is told by its beginning. */
-static gboolean lacks_end(const Yaml *yaml)
+static gboolean lacks_end(const Reading *reading, const yaml_parser_t *parser)
 {
-    const Reading *reading = yaml->reading;
-    return yaml->parser.problem_mark.index >= (size_t)g_utf8_strlen(reading->bytes, (gssize)reading->size);
+    return parser->problem_mark.index >= (size_t)g_utf8_strlen(reading->bytes, (gssize)reading->size);
 }
 
-static gboolean fault_of_parser(const Yaml *yaml, GError **error)
+gboolean reading_fault_yaml(const Reading *reading, const yaml_parser_t *parser, GError **error)
 {
-    const char *problem = yaml->parser.problem ? yaml->parser.problem : "";
+    const char *problem = parser->problem ? parser->problem : "";
     if (strcmp(problem, "found unexpected end of stream") == 0)
-        return fault_at(yaml, yaml->parser.context_mark, error, "the quoted text never ends");
-    if (g_str_has_prefix(problem, "did not find expected ','") && lacks_end(yaml))
-        return fault_at(yaml, yaml->parser.context_mark, error, "the brackets that open here are never closed");
+        return fault_at_mark(reading, parser->context_mark, error, "the quoted text never ends");
+    if (g_str_has_prefix(problem, "did not find expected ','") && lacks_end(reading, parser))
+        return fault_at_mark(reading, parser->context_mark, error, "the brackets that open here are never closed");
     const char *what = "not valid YAML";
     for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
         if (g_str_has_prefix(problem, words[i].theirs))
             what = words[i].ours;
     }
-    return fault_at(yaml, yaml->parser.problem_mark, error, what);
+    return fault_at_mark(reading, parser->problem_mark, error, what);
 }
 
 /* YAML's printable characters (1.2, production 1); libyaml would refuse the others, but not say where. */
@@ -145,6 +144,16 @@ static gboolean check_rest(const Yaml *yaml, yaml_mark_t mark, GError **error)
     guint line, column;
     reading_position(reading, at, &line, &column);
     return reading_fault(reading, line, column, error, "only one document is allowed");
+}
+
+gboolean reading_check_yaml(const Reading *reading, GError **error)
+{
+    return check_characters(reading, error) && check_directives(reading, error);
+}
+
+static gboolean fault_at(const Yaml *yaml, yaml_mark_t mark, GError **error, const char *what)
+{
+    return fault_at_mark(yaml->reading, mark, error, what);
 }
 
 static gboolean check_properties(const Yaml *yaml, const yaml_event_t *event, GError **error)
@@ -281,7 +290,7 @@ static gboolean read_events(Yaml *yaml, GError **error)
     for (gboolean done = FALSE; !done;) {
         yaml_event_t event;
         if (!yaml_parser_parse(&yaml->parser, &event))
-            return fault_of_parser(yaml, error);
+            return reading_fault_yaml(yaml->reading, &yaml->parser, error);
         gboolean ok = take_event(yaml, &event, &done, error);
         yaml_event_delete(&event);
         if (!ok)
@@ -297,7 +306,7 @@ static gboolean is_empty(const Node *root)
 
 Node *document_parse_yaml(Reading *reading, GError **error)
 {
-    if (!check_characters(reading, error) || !check_directives(reading, error))
+    if (!reading_check_yaml(reading, error))
         return NULL;
     Yaml yaml = {.reading = reading};
     if (!yaml_parser_initialize(&yaml.parser)) {

@@ -204,6 +204,9 @@ static gboolean bring(Merge *merge, MergeItem *item, const char **why)
         return *why == NULL;
     if (!item->in)
         return bring_rest(merge, item, why);
+    *why = merge->user->open_end;
+    if (*why)
+        return FALSE;
     MergeItem *parent = twin_table(merge, item->parent);
     if (merge->request->language->any_case && has_other_case(parent, item->key)) {
         *why = "it stands here in other letter case";
@@ -404,8 +407,8 @@ static void let_map_go(Merge *merge, const Three *items, MergeStrategy strategy,
             act = MERGE_OVERRIDDEN;
     }
     g_ptr_array_set_size(merge->notes, (gint)n_notes);
-    gboolean braces = items->user->in && items->user->in->flow; /* all in them goes with them */
-    const char *why = braces && act == MERGE_REMOVED ? why_written_in(merge, items->user, items->base) : NULL;
+    gboolean nested = !merge->user->sections; /* comments could not stay where what is around them goes */
+    const char *why = nested && act == MERGE_REMOVED ? why_written_in(merge, items->user, items->base) : NULL;
     items->user->fate = FATE_GOES;
     if (why)
         mark_staying(items->user);
@@ -443,9 +446,9 @@ void merge_decide(Merge *merge)
 
 static char *value_joining(MergeItem *item);
 
-static char *value_of_pairs(GPtrArray *pairs)
+static char *value_of_pairs(const MergeItem *map, GPtrArray *pairs)
 {
-    GString *form = g_string_new(NULL);
+    GString *form = g_string_new(map->properties);
     merge_value_map(form, pairs);
     for (guint i = 1; i < pairs->len; i += 2)
         g_free(g_ptr_array_index(pairs, i));
@@ -470,7 +473,7 @@ static char *value_joining(MergeItem *item)
         MergeItem *child = g_ptr_array_index(item->items, i);
         append_pair(pairs, child, value_joining(child));
     }
-    return pairs->len || item->arrives ? value_of_pairs(pairs) : NULL;
+    return pairs->len || item->arrives ? value_of_pairs(item, pairs) : NULL;
 }
 
 /* Of what the user has; NULL if it goes. */
@@ -490,7 +493,7 @@ static char *value_staying(MergeItem *item)
         append_pair(pairs, child, value_joining(child));
     }
     gboolean there = pairs->len || !item->parent || (item->fate != FATE_GOES && (item->in || !item->items->len));
-    return there ? value_of_pairs(pairs) : NULL;
+    return there ? value_of_pairs(item, pairs) : NULL;
 }
 
 char *merge_intended(Merge *merge)

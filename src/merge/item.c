@@ -18,6 +18,7 @@ static void item_free(gpointer data)
     MergeItem *item = data;
     g_free(item->key);
     g_free(item->value);
+    g_free(item->properties);
     g_clear_pointer(&item->items, g_ptr_array_unref);
     g_clear_pointer(&item->by_key, g_tree_unref);
     g_clear_pointer(&item->by_folded, g_tree_unref);
@@ -200,9 +201,9 @@ const char *merge_item_value(MergeItem *item)
         g_ptr_array_add(pairs, child->key);
         g_ptr_array_add(pairs, (gpointer)merge_item_value(child));
     }
-    g_autoptr(GString) form = g_string_new(NULL);
+    GString *form = g_string_new(item->properties);
     merge_value_map(form, pairs);
-    item->value = g_strdup(form->str);
+    item->value = g_string_free(form, FALSE);
     return item->value;
 }
 
@@ -314,21 +315,26 @@ gboolean merge_fault_at(const Reading *reading, gsize at, GError **error, const 
     return reading_fault(reading, line, column, error, "%s", what);
 }
 
-/* The next byte that is no carriage return, or -1. */
-static int next_byte(const Reading *reading, MergeSpan *span)
+/* The next byte that is neither a carriage return nor indentation, or -1. */
+static int next_byte(const Reading *reading, MergeSpan *span, gboolean *at_line)
 {
-    while (span->start < span->end && reading->bytes[span->start] == '\r')
+    while (span->start < span->end && strchr(*at_line ? "\r \t" : "\r", reading->bytes[span->start]) &&
+           reading->bytes[span->start])
         span->start++;
-    return span->start < span->end ? (unsigned char)reading->bytes[span->start++] : -1;
+    if (span->start >= span->end)
+        return -1;
+    *at_line = reading->bytes[span->start] == '\n';
+    return (unsigned char)reading->bytes[span->start++];
 }
 
 gboolean merge_same_text(const Reading *a, MergeSpan in_a, const Reading *b, MergeSpan in_b)
 {
+    gboolean line_a = TRUE, line_b = TRUE;
     for (;;) {
-        int x = next_byte(a, &in_a), y = next_byte(b, &in_b);
-        if (x != y) /* a last newline may be missing */
-            return (x == '\n' && y < 0 && next_byte(a, &in_a) < 0) || (y == '\n' && x < 0 && next_byte(b, &in_b) < 0);
-        if (x < 0)
-            return TRUE;
+        int x = next_byte(a, &in_a, &line_a), y = next_byte(b, &in_b, &line_b);
+        if (x < 0 || y < 0 || x != y) { /* a last newline may be missing */
+            int rest = x < 0 ? y : x, after = x < 0 ? next_byte(b, &in_b, &line_b) : next_byte(a, &in_a, &line_a);
+            return (x < 0 && y < 0) || ((x < 0 || y < 0) && rest == '\n' && after < 0);
+        }
     }
 }

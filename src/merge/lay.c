@@ -218,7 +218,8 @@ static void lay_replaced(MergeWriter *writer, const MergeItem *item)
     g_autofree char *to = shifts ? merge_indent_at(&writer->user->reading, item->block.start) : NULL;
     GString *text = g_string_new(NULL);
     merge_carry(writer, text, new, from, to);
-    if (section)
+    gboolean counts = loose && writer->language->last_newline_counts && old.end == writer->user->reading.size;
+    if (section || (counts && new.end < writer->release->reading.size))
         end_line(writer, text);
     merge_edit_add(writer, old.start, old.end, g_string_free(text, FALSE), section);
 }
@@ -266,8 +267,7 @@ static void lay_map(MergeWriter *writer, MergeItem *map, const MergePlace *cover
     } else if (lines && map->fate == FATE_GOES) {
         lay_gone(writer, map, map->holds->start);
     } else if (lines && map->rest.end && map->holds && !map->holds->flow && is_emptied(map)) {
-        merge_edit_add(writer, map->rest.start, map->rest.end, g_strdup(" {}"), FALSE);
-        return;
+        merge_edit_add(writer, map->rest.start, map->rest.start, g_strdup(" {}"), FALSE);
     }
     for (guint i = 0; i < map->items->len; i++)
         lay_item(writer, g_ptr_array_index(map->items, i), covered);

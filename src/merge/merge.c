@@ -13,6 +13,8 @@ static const MergeLanguage languages[] = {
     {"ini", "*.ini *.cfg", merge_read_ini, SHIFT_ALL, .any_case = TRUE},
     {"toml", "*.toml", merge_read_toml, SHIFT_FIRST, .comments = "#"},
     {"json", "*.json *.jsonc", merge_read_json, SHIFT_ALL, .comments = "// /*"},
+    {"yaml", "*.yaml *.yml", merge_read_yaml, SHIFT_ALL, .comments = "#", .last_newline_counts = TRUE,
+     .confirm = merge_confirm_yaml},
 };
 
 static const char *const act_names[MERGE_N_ACTS] = {
@@ -139,7 +141,8 @@ static gboolean check_output(Merge *merge, const char *bytes, gsize size, GError
     g_autoptr(GError) why = NULL;
     MergeText text = {.bytes = bytes, .size = size, .name = "the merged text", .fault_code = FAULT_STATE};
     g_autoptr(MergeDoc) doc = merge_doc_read(request->language, &text, &why);
-    if (doc && strcmp(merge_item_value(doc->root), intended) == 0)
+    gboolean good = doc && strcmp(merge_item_value(doc->root), intended) == 0;
+    if (good && (!request->language->confirm || request->language->confirm(merge->user, doc, intended)))
         return TRUE;
     fault_set(error, FAULT_STATE, "%s: merging it would not give what was intended%s%s", request->user.name,
               why ? ": " : "", why ? why->message : "");

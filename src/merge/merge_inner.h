@@ -42,6 +42,7 @@ struct MergeItem {
 
     const char *closed; /* why neither it nor what is in it may be edited; NULL if it may */
     gboolean knotted;   /* something in it is closed */
+    char *properties;   /* of a YAML map: what belongs to its value besides its entries */
     GString *more;      /* lines of a key that stands in several places: what the later ones say */
     GPtrArray *items;   /* of a map, in order; borrowed */
     GTree *by_key;      /* a tree, for hashes can be made to collide */
@@ -85,6 +86,7 @@ typedef enum {
 typedef struct MergeDoc {
     Reading reading; /* the text without its byte order mark */
     gboolean bom, crlf;
+    const char *open_end; /* why nothing can be added at the end; NULL if it can */
     MergeItem *root;
     MergePlace *sections; /* TOML, INI: where the sections of the file stand */
     GPtrArray *items;     /* owns all */
@@ -98,6 +100,7 @@ struct MergeLanguage {
     const char *comments;         /* what comments inside values begin with, separated by spaces; NULL: none can be */
     gboolean any_case;            /* keys that differ in case only are one to some readers */
     gboolean last_newline_counts; /* a missing last newline may change what is above it */
+    gboolean (*confirm)(const MergeDoc *user, const MergeDoc *output, const char *intended); /* more to hold; or NULL */
 };
 
 /* --- item.c --------------------------------------------------------------------------------------------------- */
@@ -137,8 +140,9 @@ gboolean merge_line_next(const Reading *reading, gsize *at, guint *number, Merge
 gsize merge_skip_space(const Reading *reading, gsize at, gsize end); /* spaces and tabs */
 gsize merge_trim(const Reading *reading, gsize start, gsize end);
 gboolean merge_ends_in_backslash(const Reading *reading, const MergeLine *line);
-gboolean merge_fault_at(const Reading *reading, gsize at, GError **error, const char *what);  /* returns FALSE */
-gboolean merge_same_text(const Reading *a, MergeSpan in_a, const Reading *b, MergeSpan in_b); /* line ends aside */
+gboolean merge_fault_at(const Reading *reading, gsize at, GError **error, const char *what); /* returns FALSE */
+gboolean merge_same_text(const Reading *a, MergeSpan in_a, const Reading *b,
+                         MergeSpan in_b); /* line ends and indentation aside */
 gboolean merge_line_is_blank(const Reading *reading, gsize at);
 gsize merge_line_start(const Reading *reading, gsize at);
 gsize merge_line_end(const Reading *reading, gsize at); /* behind its newline */
@@ -164,6 +168,10 @@ gboolean merge_read_env(MergeDoc *doc, GError **error);
 gboolean merge_read_ini(MergeDoc *doc, GError **error);
 gboolean merge_read_toml(MergeDoc *doc, GError **error);
 gboolean merge_read_json(MergeDoc *doc, GError **error);
+gboolean merge_read_yaml(MergeDoc *doc, GError **error);
+
+/* What the document reader accepted before, it accepts after, with the intended values. */
+gboolean merge_confirm_yaml(const MergeDoc *user, const MergeDoc *output, const char *intended);
 
 /* --- decide.c --------------------------------------------------------------------------------------------------- */
 

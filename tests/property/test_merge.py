@@ -11,6 +11,7 @@ import re
 import tomllib
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -288,3 +289,37 @@ def load_json(text):
 @given(texts=triple(JSON_VALUES, NESTED_NAMES, json_text))
 def test_json(merger, texts):
     check(merger, "json", load_json, *texts)
+
+
+# --- YAML ---
+
+YAML_VALUES = st.sampled_from(["1", "2", '"x # y"', "'q'", "", "plain text # why", "[1, 2]", "{k: 1}", "|\n  long\n   text", ">-\n  folded\n  text",
+                               "\n  - one\n  - two: 2\n    three: 3", "\n- same\n- column", "two\n  lines", "\u00e9"])
+
+
+def yaml_lines(tree, draw, indent, step):
+    out = []
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            inner = yaml_lines(value, draw, indent + step, step)
+            out += [indent + key + ":"] + inner if inner else []
+        else:
+            text = value[0].replace("\n", "\n" + indent)
+            out += [""] * value[2] + [indent + c for c in value[1]] + [indent + key + ":" + (" " + text if text[:1] != "\n" else text)]
+    return out
+
+
+def yaml_text(sections, draw):
+    lines = yaml_lines(nested(sections), draw, "", draw(st.sampled_from(["  ", "    "])))
+    head = draw(st.sampled_from([[], [], ["---"], ["# head", "", "---"]]))
+    return "".join(line.rstrip(" ") + "\n" for line in head + lines)
+
+
+def load_yaml(text):
+    return yaml.safe_load(text) or {}
+
+
+@settings(MANY, max_examples=1500)
+@given(texts=triple(YAML_VALUES, NESTED_NAMES, yaml_text))
+def test_yaml(merger, texts):
+    check(merger, "yaml", load_yaml, *texts)
