@@ -15,6 +15,7 @@ static const MergeLanguage languages[] = {
     {"json", "*.json *.jsonc", merge_read_json, SHIFT_ALL, .comments = "// /*"},
     {"yaml", "*.yaml *.yml", merge_read_yaml, SHIFT_ALL, .comments = "#", .last_newline_counts = TRUE,
      .confirm = merge_confirm_yaml},
+    {"text", "*"},
 };
 
 static const char *const act_names[MERGE_N_ACTS] = {
@@ -193,16 +194,25 @@ static MergeResult *merge_documents(Merge *merge, GError **error)
 /* The whole file follows the release: nobody has written in it, or nobody shall have. */
 static gboolean is_verbatim(const MergeRequest *request)
 {
-    if (request->n_rules)
+    if (request->n_rules && request->language->read)
         return FALSE;
     return request->strategy == MERGE_REPLACE ||
            (request->strategy == MERGE_PRESERVE_USER && same_bytes(&request->user, &request->base));
+}
+
+static MergeResult *merge_text(const MergeRequest *request, GPtrArray *notes, GError **error)
+{
+    gsize size;
+    char *bytes = merge_lines_of_texts(request, is_verbatim(request), notes, &size, error);
+    return bytes ? result_new(&request->user, bytes, size, notes) : NULL;
 }
 
 MergeResult *merge_texts(const MergeRequest *request, GError **error)
 {
     const MergeLanguage *language = request->language;
     g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(note_free);
+    if (!language->read)
+        return merge_text(request, notes, error);
     g_autoptr(MergeDoc) user = merge_doc_read(language, &request->user, error);
     g_autoptr(MergeDoc) base = user && request->base.bytes ? merge_doc_read(language, &request->base, error) : NULL;
     if (!user || (request->base.bytes && !base))

@@ -173,6 +173,10 @@ gboolean merge_read_yaml(MergeDoc *doc, GError **error);
 /* What the document reader accepted before, it accepts after, with the intended values. */
 gboolean merge_confirm_yaml(const MergeDoc *user, const MergeDoc *output, const char *intended);
 
+/* A text of lines: the output and notes, or NULL. The caller frees. */
+char *merge_lines_of_texts(const MergeRequest *request, gboolean verbatim, GPtrArray *notes, gsize *size,
+                           GError **error);
+
 /* --- decide.c --------------------------------------------------------------------------------------------------- */
 
 typedef struct Merge {

@@ -8,6 +8,7 @@ merging once more changes nothing."""
 import configparser
 import json
 import re
+import subprocess
 import tomllib
 
 import pytest
@@ -323,3 +324,49 @@ def load_yaml(text):
 @given(texts=triple(YAML_VALUES, NESTED_NAMES, yaml_text))
 def test_yaml(merger, texts):
     check(merger, "yaml", load_yaml, *texts)
+
+
+# --- text ---
+
+
+@st.composite
+def line_triple(draw, alphabet):
+    lines = st.lists(alphabet, max_size=12)
+    base = draw(lines)
+    texts = [base]
+    for _ in range(2):
+        copy = list(base)
+        for _ in range(draw(st.integers(0, 3))):
+            where = draw(st.integers(0, len(copy)))
+            copy[where:where + draw(st.integers(0, 3))] = draw(st.lists(alphabet, max_size=3))
+        texts.append(copy)
+    return ["".join(line + "\n" for line in text) for text in texts]
+
+
+@MANY
+@given(texts=line_triple(st.sampled_from("abc")), ends=st.sampled_from(["\n", "\r\n"]), last=st.booleans())
+def test_text(merger, texts, ends, last):
+    base, user, release = texts
+    user = user.replace("\n", ends) if last else user.replace("\n", ends).rstrip("\r\n")
+    assert merger.merge("text", base, base, release)[0] == release.encode()
+    assert merger.merge("text", base, user, base)[0] == user.encode()
+    assert merger.merge("text", None, user, release)[0] == user.encode()
+    out, notes = merger.merge("text", base, user, release)
+    if ends == "\r\n" and "\n" in user:
+        assert out.count(b"\n") == out.count(b"\r\n")
+    if not notes:
+        assert out == user.encode()
+
+
+@settings(MANY, max_examples=150)
+@given(texts=line_triple(st.integers(0, 10**9).map(str)))
+def test_text_is_merged_as_git_does(merger, tmp_path_factory, texts):
+    folder = tmp_path_factory.mktemp("git")
+    for name, text in zip(["base", "user", "release"], texts):
+        (folder / name).write_text(text)
+    git = subprocess.run(["git", "merge-file", "-p", "--ours", "user", "base", "release"], cwd=folder, capture_output=True, check=True)
+    strict = subprocess.run(["git", "merge-file", "-p", "user", "base", "release"], cwd=folder, capture_output=True, check=False)
+    out, notes = merger.merge("text", *texts)
+    if strict.returncode == 0 or not any(note.act == "conflict" for note in notes):
+        assert out == git.stdout, notes
+        assert not any(note.act == "conflict" for note in notes)
