@@ -43,6 +43,13 @@ void merge_carry(const MergeWriter *writer, GString *out, MergeSpan span, const 
     }
 }
 
+void merge_end_line(const MergeWriter *writer, GString *text)
+{
+    char last = text->len ? text->str[text->len - 1] : '\n';
+    if (last != '\n') /* a carriage return that ended the text becomes half of a line end */
+        g_string_append(text, last == '\r' ? "\n" : merge_newline(writer));
+}
+
 /* --- applying --------------------------------------------------------------------------------------------------- */
 
 static int edit_compare(gconstpointer a, gconstpointer b)
@@ -126,7 +133,8 @@ static void drop_last_newline(const MergeWriter *writer, GString *out)
     gsize size = out->len - 1;
     if (size > 0 && out->str[size - 1] == '\r')
         size--;
-    g_string_truncate(out, size);
+    if (size > 0 && out->str[size - 1] != '\n') /* else it would be a line that goes */
+        g_string_truncate(out, size);
 }
 
 char *merge_edits_apply(MergeWriter *writer, gsize *size)
@@ -140,8 +148,8 @@ char *merge_edits_apply(MergeWriter *writer, gsize *size)
         const MergeEdit *edit = &g_array_index(writer->edits, MergeEdit, i);
         if (edit->start > at)
             g_string_append_len(out, reading->bytes + at, (gssize)(edit->start - at));
-        if (edit->text && edit->lines && out->len > bom && !ends_line(out))
-            g_string_append(out, merge_newline(writer));
+        if (edit->text && edit->lines && out->len > bom)
+            merge_end_line(writer, out);
         if (edit->text)
             g_string_append(out, edit->text);
         at = MAX(at, edit->end);

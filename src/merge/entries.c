@@ -4,14 +4,17 @@
 
 #include <string.h>
 
+const char merge_goes_on[] = "the file ends in a line that goes on";
+
 /* Line ends do not count, nor does the indentation of lines that go on: an edit may shift it. */
-static void append_text(GString *form, const Reading *reading, MergeSpan text, gboolean trim)
+static void append_text(GString *form, const MergeDoc *doc, MergeSpan text)
 {
+    const Reading *reading = &doc->reading;
     g_autoptr(GString) bytes = g_string_new(NULL);
     for (gsize i = text.start; i < text.end; i++) {
         if (reading->bytes[i] != '\r')
             g_string_append_c(bytes, reading->bytes[i]);
-        if (reading->bytes[i] == '\n' && trim)
+        if (reading->bytes[i] == '\n' && doc->trims)
             i = merge_skip_space(reading, i + 1, text.end) - 1;
     }
     merge_value_scalar(form, 's', bytes->str);
@@ -19,28 +22,28 @@ static void append_text(GString *form, const Reading *reading, MergeSpan text, g
 
 void merge_entry_more(MergeDoc *doc, MergeItem *item, const MergeLine *line)
 {
-    MergeSpan text = {line->start, merge_trim(&doc->reading, line->start, line->end)};
-    if (item->more) {
-        append_text(item->more, &doc->reading, text, TRUE);
-    } else {
-        item->text.end = text.end;
-        item->block.end = line->next;
-    }
+    item->last.end = merge_trim(&doc->reading, line->start, line->end);
+    if (item->scattered)
+        return;
+    item->text.end = item->rest.end = item->last.end;
+    item->block.end = line->next;
 }
 
 static MergeItem *add_again(MergeDoc *doc, MergePlace *place, MergeItem *item, const MergeEntry *entry)
 {
-    const MergeItem *last = g_ptr_array_index(place->entries, place->entries->len - 1);
-    gboolean next = last == item && item->block.end == entry->lead.start && entry->lead.start == entry->lead.end;
-    if (next && !item->more) {
-        item->block.end = entry->block.end;
-        item->text.end = entry->text.end;
-        return item;
-    }
-    item->closed = "the key stands there more than once";
+    const MergeItem *above = g_ptr_array_index(place->entries, place->entries->len - 1);
     if (!item->more)
         item->more = g_string_new(NULL);
-    append_text(item->more, &doc->reading, entry->text, FALSE);
+    append_text(item->more, doc, item->last);
+    item->last = entry->text;
+    if (above != item || item->scattered || item->block.end != entry->lead.start ||
+        entry->lead.start != entry->lead.end) {
+        item->scattered = TRUE;
+        item->closed = "the key stands there more than once";
+    } else {
+        item->block.end = entry->block.end;
+        item->text.end = item->rest.end = entry->text.end;
+    }
     return item;
 }
 
@@ -56,23 +59,23 @@ MergeItem *merge_entry_add(MergeDoc *doc, MergePlace *place, const MergeEntry *e
         return NULL;
     item->lead = entry->lead;
     item->block = entry->block;
-    item->text = entry->text;
+    item->text = item->last = entry->text;
+    item->rest = (MergeSpan){entry->key_end, entry->text.end};
+    item->loose = entry->bare;
     item->name = item->key_start = entry->block.start;
     item->in = place;
     g_ptr_array_add(place->entries, item);
     return item;
 }
 
-void merge_entries_close(MergeDoc *doc, gboolean trim)
+void merge_entries_close(MergeDoc *doc)
 {
     for (guint i = 0; i < doc->items->len; i++) {
         MergeItem *item = g_ptr_array_index(doc->items, i);
         if (item->map)
             continue;
-        GString *form = g_string_new(NULL);
-        append_text(form, &doc->reading, item->text, trim);
-        if (item->more)
-            g_string_append(form, item->more->str);
+        GString *form = g_string_new(item->more ? item->more->str : NULL);
+        append_text(form, doc, item->last);
         item->value = g_string_free(form, FALSE);
     }
 }

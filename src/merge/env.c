@@ -32,8 +32,9 @@ static gsize quote_end(const Reading *reading, gsize at)
     return 0;
 }
 
-/* The lines that the value which begins at `at` reaches into: moves env and *line to the last. */
-static gboolean take_lines(Env *env, gsize at, MergeLine *line, GError **error)
+/* The lines that the value which begins at `at` reaches into: moves env and *line to the last. *open: the text ends
+ * before the value does. */
+static gboolean take_lines(Env *env, gsize at, MergeLine *line, gboolean *open, GError **error)
 {
     gsize reach = 0;
     if (at < line->end && strchr("\"'`", env->reading->bytes[at])) {
@@ -42,7 +43,8 @@ static gboolean take_lines(Env *env, gsize at, MergeLine *line, GError **error)
             return merge_fault_at(env->reading, at, error, "the quoted text never ends");
     }
     while (reach > line->end || (!reach && merge_ends_in_backslash(env->reading, line))) {
-        if (!merge_line_next(env->reading, &env->at, &env->number, line))
+        *open = !merge_line_next(env->reading, &env->at, &env->number, line);
+        if (*open)
             break;
     }
     return TRUE;
@@ -71,18 +73,21 @@ static gboolean read_entry(Env *env, MergeLine line, MergeSpan lead, GError **er
     MergeEntry entry = {.key = g_strndup(reading->bytes + start, end - start),
                         .line = number,
                         .column = (guint)(start - line.start) + 1,
-                        .lead = lead};
+                        .lead = lead,
+                        .key_end = end,
+                        .bare = !value};
     entry.text.start = value ? merge_skip_space(reading, at + 1, line.end) : end;
     entry.block.start = line.start;
-    if (value && !take_lines(env, entry.text.start, &line, error)) {
+    gboolean open = FALSE;
+    if (value && !take_lines(env, entry.text.start, &line, &open, error)) {
         g_free(entry.key);
         return FALSE;
     }
     entry.block.end = line.next;
     entry.text.end = merge_trim(reading, entry.text.start, line.end);
     MergeItem *item = merge_entry_add(env->doc, env->doc->root->holds, &entry, error);
-    if (item && !value)
-        item->closed = "it is a name without a value";
+    if (item && open)
+        item->closed = env->doc->open_end = merge_goes_on;
     return item != NULL;
 }
 
@@ -102,6 +107,6 @@ gboolean merge_read_env(MergeDoc *doc, GError **error)
             return FALSE;
         lead = env.at;
     }
-    merge_entries_close(doc, FALSE);
+    merge_entries_close(doc);
     return TRUE;
 }

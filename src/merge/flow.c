@@ -128,8 +128,7 @@ static void append_lines(const Flow *flow, GString *text, const Slot *slot, cons
     if (item->own_lines)
         merge_carry(flow->writer, text, (MergeSpan){item->comma ? item->comma + 1 : item->block.end, item->tail}, NULL,
                     NULL);
-    if (text->str[text->len - 1] != '\n')
-        g_string_append(text, merge_newline(flow->writer));
+    merge_end_line(flow->writer, text);
 }
 
 static void append_gap(const Flow *flow, GString *text, const MergeItem *item)

@@ -38,6 +38,7 @@ static gboolean read_header(Ini *ini, const MergeLine *line, gsize at, GError **
     MergeItem *section = merge_item_get(ini->doc->root, name);
     if (section && section->in == ini->doc->sections) {
         section->closed = "the section stands there more than once";
+        section->block.end = line->next;
     } else if (section) {
         g_autofree char *shown = reading_quote(name);
         return reading_fault(ini->reading, line->number, 1, error, "%s is a key above the sections (line %u)", shown,
@@ -71,12 +72,12 @@ static gboolean read_key(Ini *ini, const MergeLine *line, gsize at, GError **err
                         .line = line->number,
                         .column = (guint)g_utf8_strlen(reading->bytes + line->start, (gssize)(at - line->start)) + 1,
                         .lead = {ini->lead, line->start},
-                        .block = {line->start, line->next}};
+                        .block = {line->start, line->next},
+                        .key_end = end,
+                        .bare = equals == line->end};
     gsize text = equals < line->end ? merge_skip_space(reading, equals + 1, line->end) : end;
     entry.text = (MergeSpan){text, merge_trim(reading, text, line->end)};
     ini->item = merge_entry_add(ini->doc, ini->place, &entry, error);
-    if (ini->item && equals == line->end)
-        ini->item->closed = "it is a key without a value";
     ini->indent = at - line->start;
     return ini->item != NULL;
 }
@@ -112,15 +113,14 @@ static void close_sections(MergeDoc *doc)
             i + 1 < doc->sections->entries->len ? g_ptr_array_index(doc->sections->entries, i + 1) : NULL;
         gsize limit = next ? next->lead.start : reading->size, at = section->block.end;
         if (lines->len)
-            at = ((const MergeItem *)g_ptr_array_index(lines, lines->len - 1))->block.end;
-        while (at < limit) {
+            at = MAX(at, ((const MergeItem *)g_ptr_array_index(lines, lines->len - 1))->block.end);
+        while (at < limit && !section->closed) {
             gsize first = merge_skip_space(reading, at, limit);
             if (first == limit || !strchr("#;", reading->bytes[first]))
                 break;
             at = merge_line_end(reading, at);
         }
-        if (!section->closed)
-            section->block.end = at;
+        section->block.end = at;
     }
 }
 
@@ -129,6 +129,7 @@ gboolean merge_read_ini(MergeDoc *doc, GError **error)
     Ini ini = {.doc = doc, .reading = &doc->reading};
     doc->root = merge_item_new(doc, NULL, NULL, TRUE, 1, 1, error);
     ini.place = doc->root->holds = merge_place_new(doc, doc->root);
+    doc->trims = TRUE;
     doc->sections = merge_place_new(doc, NULL);
     doc->sections->start = doc->reading.size;
     gsize at = 0;
@@ -138,7 +139,9 @@ gboolean merge_read_ini(MergeDoc *doc, GError **error)
         if (!read_line(&ini, &line, error))
             return FALSE;
     }
-    merge_entries_close(doc, TRUE);
+    if (ini.goes_on)
+        ini.item->closed = doc->open_end = merge_goes_on;
+    merge_entries_close(doc);
     close_sections(doc);
     const MergeItem *first = doc->sections->entries->len ? g_ptr_array_index(doc->sections->entries, 0) : NULL;
     doc->root->holds->start = first ? first->lead.start : doc->reading.size;

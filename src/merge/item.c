@@ -255,7 +255,7 @@ gboolean merge_line_next(const Reading *reading, gsize *at, guint *number, Merge
     line->start = *at;
     line->next = merge_line_end(reading, *at);
     line->end = line->next;
-    if (line->end > line->start && reading->bytes[line->end - 1] == '\n')
+    if (reading->bytes[line->end - 1] == '\n')
         line->end--;
     if (line->end > line->start && reading->bytes[line->end - 1] == '\r')
         line->end--;
@@ -295,7 +295,7 @@ gsize merge_skip_space(const Reading *reading, gsize at, gsize end)
 
 gsize merge_trim(const Reading *reading, gsize start, gsize end)
 {
-    while (end > start && (reading->bytes[end - 1] == ' ' || reading->bytes[end - 1] == '\t'))
+    while (end > start && strchr(" \t\r", reading->bytes[end - 1]))
         end--;
     return end;
 }

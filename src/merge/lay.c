@@ -82,24 +82,21 @@ static void append_blanks(const MergeWriter *writer, GString *text, guint n)
 
 /* --- arriving ----------------------------------------------------------------------------------------------------- */
 
-/* The white space that entries of a place begin with; "" for sections. The caller frees. */
-static char *indent_of_place(const MergeWriter *writer, const MergePlace *place, const MergeItem *item)
+/* The white space that what arrives in a place begins with: that of its neighbour. The caller frees. */
+static char *indent_beside(const MergeWriter *writer, const MergePlace *place, const MergeArrival *arrival)
 {
+    const MergeItem *item = arrival->item, *beside = merge_neighbour_behind(place, arrival);
     const Reading *user = &writer->user->reading, *release = &writer->release->reading;
-    if (place->entries->len)
-        return merge_indent_at(user, ((const MergeItem *)g_ptr_array_index(place->entries, 0))->block.start);
+    if (!beside)
+        beside = merge_neighbour_before(place, arrival);
+    if (beside)
+        return merge_indent_at(user, beside->block.start);
     g_autofree char *own = merge_indent_at(release, item->block.start);
     if (writer->language->shift != SHIFT_ALL || !place->owner || !place->owner->parent || writer->user->sections)
         return g_steal_pointer(&own);
     g_autofree char *outer = merge_indent_at(release, item->parent->block.start);
     g_autofree char *here = merge_indent_at(user, place->owner->block.start);
     return g_strconcat(here, g_str_has_prefix(own, outer) ? own + strlen(outer) : own, NULL);
-}
-
-static void end_line(const MergeWriter *writer, GString *text)
-{
-    if (text->len && text->str[text->len - 1] != '\n')
-        g_string_append(text, merge_newline(writer));
 }
 
 /* The lines of an item of the release, without its lead. */
@@ -118,7 +115,7 @@ static void append_block(const MergeWriter *writer, GString *text, const MergeAr
         block.start = arrival->bare || arrival->prefix ? item->name : item->block.start + strlen(from);
     }
     merge_carry(writer, text, block, all ? from : NULL, to);
-    end_line(writer, text);
+    merge_end_line(writer, text);
 }
 
 static void append_arrival(MergeWriter *writer, GString *text, const MergePlace *place, const MergeArrival *arrival,
@@ -126,8 +123,10 @@ static void append_arrival(MergeWriter *writer, GString *text, const MergePlace 
 {
     const MergeItem *item = arrival->item;
     gboolean shifts = place->owner && writer->language->shift != SHIFT_NONE;
+    gboolean outdents =
+        !place->owner && writer->language->shift == SHIFT_ALL; /* else it could go on with what is above */
     g_autofree char *from = merge_indent_at(&writer->release->reading, item->block.start);
-    g_autofree char *to = shifts ? indent_of_place(writer, place, item) : g_strdup(from);
+    g_autofree char *to = shifts ? indent_beside(writer, place, arrival) : g_strdup(outdents ? "" : from);
     if (with_lead)
         merge_carry(writer, text, item->lead, from, to);
     append_block(writer, text, arrival, from, to);
@@ -138,7 +137,7 @@ static void append_arrival(MergeWriter *writer, GString *text, const MergePlace 
         const MergeArrival *line = g_ptr_array_index(item->holds->arrivals, i);
         merge_carry(writer, text, line->item->lead, NULL, NULL);
         merge_carry(writer, text, line->item->block, NULL, NULL);
-        end_line(writer, text);
+        merge_end_line(writer, text);
     }
 }
 
@@ -220,7 +219,7 @@ static void lay_replaced(MergeWriter *writer, const MergeItem *item)
     merge_carry(writer, text, new, from, to);
     gboolean counts = loose && writer->language->last_newline_counts && old.end == writer->user->reading.size;
     if (section || (counts && new.end < writer->release->reading.size))
-        end_line(writer, text);
+        merge_end_line(writer, text);
     merge_edit_add(writer, old.start, old.end, g_string_free(text, FALSE), section);
 }
 

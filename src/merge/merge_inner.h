@@ -32,8 +32,8 @@ struct MergeItem {
     MergeSpan lead;     /* the comment lines directly above */
     MergeSpan block;    /* all of it: whole lines, or in braces from the key to the end of the value */
     MergeSpan text;     /* the value */
-    MergeSpan rest;     /* YAML: all behind the colon, to the end of the last line */
-    gboolean loose;     /* YAML: a value that is nothing, or more than one line: `rest` is written, not `text` */
+    MergeSpan rest;     /* all behind the key, YAML: behind its colon, to the end of the last line */
+    gboolean loose;     /* a value that is nothing, YAML: or more than a line: `rest` is written, not `text` */
     gsize name;         /* where the last part of the key begins: a.b.NAME = 1 */
     gsize key_start;    /* where the whole key begins */
     gsize tail;         /* braces: where what belongs to it ends: comma and comment in the same line */
@@ -43,7 +43,9 @@ struct MergeItem {
     const char *closed; /* why neither it nor what is in it may be edited; NULL if it may */
     gboolean knotted;   /* something in it is closed */
     char *properties;   /* of a YAML map: what belongs to its value besides its entries */
-    GString *more;      /* lines of a key that stands in several places: what the later ones say */
+    GString *more;      /* a key that stands there several times: what all but the last of them say */
+    MergeSpan last;     /* and the last */
+    gboolean scattered; /* other entries stand between them */
     GPtrArray *items;   /* of a map, in order; borrowed */
     GTree *by_key;      /* a tree, for hashes can be made to collide */
     GTree *by_folded;   /* the same, letter case aside; made when it is needed */
@@ -86,6 +88,7 @@ typedef enum {
 typedef struct MergeDoc {
     Reading reading; /* the text without its byte order mark */
     gboolean bom, crlf;
+    gboolean trims;       /* INI: the indentation of lines that go on is no part of a value */
     const char *open_end; /* why nothing can be added at the end; NULL if it can */
     MergeItem *root;
     MergePlace *sections; /* TOML, INI: where the sections of the file stand */
@@ -153,14 +156,19 @@ typedef struct MergeEntry {
     char *key;
     guint line, column;
     MergeSpan lead, block, text;
+    gsize key_end;
+    gboolean bare; /* there is no '=' */
 } MergeEntry;
 MergeItem *merge_entry_add(MergeDoc *doc, MergePlace *place, const MergeEntry *entry, GError **error);
+
+/* Why nothing can be added behind a backslash that ends the file. */
+extern const char merge_goes_on[];
 
 /* The value of the key that was added last goes on in a line. */
 void merge_entry_more(MergeDoc *doc, MergeItem *item, const MergeLine *line);
 
-/* All keys are there: their values are what was written, `trim`: less the indentation of lines that go on. */
-void merge_entries_close(MergeDoc *doc, gboolean trim);
+/* All keys are there: their values are what was written. */
+void merge_entries_close(MergeDoc *doc);
 
 /* --- one file per language -------------------------------------------------------------------------------------- */
 
@@ -235,6 +243,7 @@ char *merge_edits_apply(MergeWriter *writer, gsize *size);
  * begin with `to` (both NULL: as they are). A span that does not begin a line keeps its first piece. */
 void merge_carry(const MergeWriter *writer, GString *out, MergeSpan span, const char *from, const char *to);
 const char *merge_newline(const MergeWriter *writer);
+void merge_end_line(const MergeWriter *writer, GString *text); /* unless it is ended */
 
 /* The white space at the beginning of the line of a byte. The caller frees. */
 char *merge_indent_at(const Reading *reading, gsize at);

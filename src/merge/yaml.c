@@ -47,8 +47,9 @@ static void count_characters(Yaml *yaml)
         return;
     yaml->bytes_of = g_new(guint32, yaml->n_chars + 1);
     const char *at = reading->bytes;
-    for (gsize i = 0; i <= yaml->n_chars; i++, at = g_utf8_next_char(at))
+    for (gsize i = 0; i < yaml->n_chars; i++, at = g_utf8_next_char(at))
         yaml->bytes_of[i] = (guint32)(at - reading->bytes);
+    yaml->bytes_of[yaml->n_chars] = (guint32)reading->size;
 }
 
 static gsize byte_of(const Yaml *yaml, yaml_mark_t mark)
@@ -280,17 +281,24 @@ static gsize take_comments(const Reading *reading, gsize end, gsize column)
     return end;
 }
 
-/* What stands around an entry with this value. `limit`: where the one above ends. */
-static void place_entry(const Yaml *yaml, MergeItem *item, const Value *value, gsize colon, gsize limit)
+/* The text ends here without a newline, which may count. */
+static gboolean ends_open(const Reading *reading, gsize end)
+{
+    return end == reading->size && end > 0 && reading->bytes[end - 1] != '\n';
+}
+
+/* What stands around an entry with this value. `behind`: behind its colon;
+ * `limit`: where the one above ends. */
+static void place_entry(const Yaml *yaml, MergeItem *item, const Value *value, gsize behind, gsize limit)
 {
     const Reading *reading = yaml->reading;
     gsize line = merge_line_start(reading, item->key_start), column = item->key_start - line;
-    gsize start = MAX(value->start, colon + 1), end = MAX(value->end, colon + 1);
+    gsize start = MAX(value->start, behind), end = MAX(value->end, behind);
     gboolean at_line = value->closed == keeps_blanks && reading->bytes[end - 1] == '\n';
     item->lead = (MergeSpan){lead_start(reading, line, column, limit), line};
     item->text = (MergeSpan){start, MAX(end, start)};
     item->block = (MergeSpan){line, at_line ? end : merge_line_end(reading, end)};
-    item->rest = (MergeSpan){colon + 1, trim_all(reading, colon + 1, item->block.end)};
+    item->rest = (MergeSpan){behind, trim_all(reading, behind, item->block.end)};
     gboolean one_line = !memchr(reading->bytes + line, '\n', item->text.end - line);
     item->loose = !one_line || value->block_text || item->text.end == item->text.start;
     item->block.end = MAX(item->block.end, value->reach);
@@ -298,9 +306,8 @@ static void place_entry(const Yaml *yaml, MergeItem *item, const Value *value, g
         item->block.end = take_comments(reading, item->block.end, column);
     if (line < limit || column != column_of(reading, line))
         item->closed = odd_key;
-    if (value->block_text && reading->size && reading->bytes[reading->size - 1] != '\n' &&
-        merge_line_end(reading, end) == reading->size)
-        item->closed = yaml->doc->open_end = open_end;
+    if (value->block_text && ends_open(reading, item->block.end))
+        item->closed = open_end;
 }
 
 static gboolean read_entries(Yaml *yaml, MergeItem *map, Value *value, guint depth, GError **error);
@@ -357,9 +364,12 @@ static gboolean read_entry(Yaml *yaml, MergeItem *map, gsize *limit, guint depth
         item->closed = odd_key;
     else if (value.closed)
         item->closed = value.closed;
-    place_entry(yaml, item, &value, colon, *limit);
-    if (!text || colon >= yaml->reading->size || yaml->reading->bytes[colon] != ':')
+    gboolean has_colon = colon < yaml->reading->size && yaml->reading->bytes[colon] == ':';
+    place_entry(yaml, item, &value, has_colon ? colon + 1 : key.end, *limit);
+    if (!text || !has_colon)
         item->closed = odd_key;
+    if (item->closed && ends_open(yaml->reading, item->block.end))
+        yaml->doc->open_end = open_end;
     *limit = item->block.end;
     return TRUE;
 }

@@ -78,7 +78,7 @@ static void long_values(void)
 {
     CHECK({"A=\"x\ny\"\nB=1\n", "A=\"x\ny\"\nB=2\n", "A=\"x\nz\"\nB=1\n", "A=\"x\nz\"\nB=2\n", "f:1: updated: A\n"},
           {"A=x\\\ny\nB=1\n", "A=x\\\ny\nB=2\n", "A=z\nB=1\n", "A=z\nB=2\n", "f:1: updated: A\n"},
-          {"A\nB=1\n", "A\nB=2\n", "A=1\nB=1\n", "A\nB=2\n", "f:1: conflict: A: it is a name without a value\n"});
+          {"A\nB=1\n", "A\nB=2\n", "A=1\nB=1\n", "A=1\nB=2\n", "f:1: updated: A\n"});
 }
 
 static void refused(void)
