@@ -170,7 +170,17 @@ char *merge_item_path(const MergeItem *item, gboolean for_people)
 
 void merge_value_scalar(GString *form, char type, const char *text)
 {
-    g_string_append_printf(form, "%c%zu:%s", type, strlen(text), text);
+    char head[24],
+        *at = head + sizeof head; /* "type, size in decimal, colon": no printf, it is called for all there is */
+    gsize size = strlen(text), rest = size;
+    *--at = ':';
+    do {
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
+    *--at = type;
+    g_string_append_len(form, at, head + sizeof head - at);
+    g_string_append_len(form, text, (gssize)size);
 }
 
 static int pair_compare(const void *a, const void *b)
@@ -207,8 +217,6 @@ const char *merge_item_value(MergeItem *item)
     return item->value;
 }
 
-static void value_of_node(GString *form, const Node *node);
-
 static void value_of_map(GString *form, const Node *map)
 {
     g_autoptr(GPtrArray) pairs = g_ptr_array_new();
@@ -222,7 +230,7 @@ static void value_of_map(GString *form, const Node *map)
     merge_value_map(form, pairs);
 }
 
-static void value_of_node(GString *form, const Node *node)
+void merge_value_node(GString *form, const Node *node)
 {
     static const char types[] = {
         [SCALAR_PLAIN] = 'p',   [SCALAR_STRING] = 's',   [SCALAR_INTEGER] = 'i', [SCALAR_FLOAT] = 'f',
@@ -234,7 +242,7 @@ static void value_of_node(GString *form, const Node *node)
     } else {
         g_string_append_c(form, '[');
         for (guint i = 0; i < node->items->len; i++)
-            value_of_node(form, g_ptr_array_index(node->items, i));
+            merge_value_node(form, g_ptr_array_index(node->items, i));
         g_string_append_c(form, ']');
     }
 }
@@ -242,7 +250,7 @@ static void value_of_node(GString *form, const Node *node)
 char *merge_node_value(const Node *node)
 {
     GString *form = g_string_new(NULL);
-    value_of_node(form, node);
+    merge_value_node(form, node);
     return g_string_free(form, FALSE);
 }
 

@@ -114,7 +114,9 @@ static void append_block(const MergeWriter *writer, GString *text, const MergeAr
             g_string_append(text, arrival->prefix);
         block.start = arrival->bare || arrival->prefix ? item->name : item->block.start + strlen(from);
     }
-    merge_carry(writer, text, block, all ? from : NULL, to);
+    gsize header = item->in->owner || !item->holds ? block.end : item->holds->start; /* of a section only that shifts */
+    merge_carry(writer, text, (MergeSpan){block.start, header}, all ? from : NULL, to);
+    merge_carry(writer, text, (MergeSpan){header, block.end}, NULL, NULL);
     merge_end_line(writer, text);
 }
 

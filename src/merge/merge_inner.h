@@ -124,6 +124,7 @@ const char *merge_item_value(MergeItem *item);
 
 /* The same of a document's node. The caller frees. */
 char *merge_node_value(const Node *node);
+void merge_value_node(GString *form, const Node *node);
 
 /* The pieces that such forms are made of. */
 void merge_value_scalar(GString *form, char type, const char *text);

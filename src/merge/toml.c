@@ -68,9 +68,16 @@ static gsize section_end(const TomlReader *reader, const TomlItem *table)
 
 /* --- values --------------------------------------------------------------------------------------------------- */
 
-static char *value_of(const TomlItem *item);
+static void append_value(GString *form, const TomlItem *item);
 
-static char *value_of_table(const TomlItem *table)
+static char *value_of(const TomlItem *item)
+{
+    GString *form = g_string_sized_new(32);
+    append_value(form, item);
+    return g_string_free(form, FALSE);
+}
+
+static void append_table(GString *form, const TomlItem *table)
 {
     g_autoptr(GPtrArray) pairs = g_ptr_array_new();
     g_autoptr(GPtrArray) forms = g_ptr_array_new_with_free_func(g_free);
@@ -80,29 +87,22 @@ static char *value_of_table(const TomlItem *table)
         g_ptr_array_add(pairs, child->key);
         g_ptr_array_add(pairs, g_ptr_array_index(forms, i));
     }
-    GString *form = g_string_new(NULL);
     merge_value_map(form, pairs);
-    return g_string_free(form, FALSE);
 }
 
-static char *value_of(const TomlItem *item)
+static void append_value(GString *form, const TomlItem *item)
 {
-    if (item->shape == TOML_INLINE || item->shape == TOML_TABLE)
-        return value_of_table(item);
-    GString *form = g_string_new(NULL);
     if (item->shape == TOML_VALUE) {
         Node node = {.kind = NODE_SCALAR, .type = item->type, .text = item->text};
-        g_autofree char *value = merge_node_value(&node);
-        g_string_append(form, value);
+        merge_value_node(form, &node);
+    } else if (item->shape == TOML_INLINE || item->shape == TOML_TABLE) {
+        append_table(form, item);
     } else {
         g_string_append_c(form, '[');
-        for (guint i = 0; i < item->items->len; i++) {
-            g_autofree char *value = value_of(g_ptr_array_index(item->items, i));
-            g_string_append(form, value);
-        }
+        for (guint i = 0; i < item->items->len; i++)
+            append_value(form, g_ptr_array_index(item->items, i));
         g_string_append_c(form, ']');
     }
-    return g_string_free(form, FALSE);
 }
 
 /* --- headers -------------------------------------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from merge_tools import Merger
 
-MANY = settings(max_examples=400, deadline=None, database=None,
+MANY = settings(max_examples=300, deadline=None, database=None,
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 GONE = object()  # where a document has nothing
 BOTH = "changed here and in the release", "removed here, changed in the release", "new here and in the release, with different values"
@@ -167,7 +167,7 @@ def toml_or_not(merger, texts):
     check(merger, "toml", tomllib.loads, *texts)
 
 
-@settings(MANY, max_examples=1500)
+@settings(MANY, max_examples=400)
 @given(texts=triple(TOML_VALUES, TOML_NAMES, toml))
 def test_toml(merger, texts):
     toml_or_not(merger, texts)
@@ -186,7 +186,7 @@ def toml_respelled(sections, draw):
     return toml(spelled, draw)
 
 
-@settings(MANY, max_examples=1500)
+@settings(MANY, max_examples=400)
 @given(texts=triple(TOML_VALUES, TOML_NAMES, toml_respelled))
 def test_toml_in_different_spellings(merger, texts):
     toml_or_not(merger, texts)
@@ -214,7 +214,7 @@ def load_ini(text):
     return {**values.pop("root"), **values}
 
 
-@settings(MANY, max_examples=1000)
+@settings(MANY, max_examples=300)
 @given(texts=triple(INI_VALUES, INI_NAMES, ini))
 def test_ini(merger, texts):
     check(merger, "ini", load_ini, *texts)
@@ -232,7 +232,7 @@ def load_env(text):
     return {key: value.strip() for key, value in entry.findall(text.replace("\r", ""))}
 
 
-@settings(MANY, max_examples=1000)
+@settings(MANY, max_examples=300)
 @given(texts=triple(ENV_VALUES, {"": ["A", "B", "C", "D", "E"]}, env))
 def test_env(merger, texts):
     check(merger, "env", load_env, *texts)
@@ -286,7 +286,7 @@ def load_json(text):
     return json.loads(re.sub(r",(\s*[}\]])", r"\1", masked))
 
 
-@settings(MANY, max_examples=1500)
+@settings(MANY, max_examples=400)
 @given(texts=triple(JSON_VALUES, NESTED_NAMES, json_text))
 def test_json(merger, texts):
     check(merger, "json", load_json, *texts)
@@ -320,7 +320,7 @@ def load_yaml(text):
     return yaml.safe_load(text) or {}
 
 
-@settings(MANY, max_examples=1500)
+@settings(MANY, max_examples=400)
 @given(texts=triple(YAML_VALUES, NESTED_NAMES, yaml_text))
 def test_yaml(merger, texts):
     check(merger, "yaml", load_yaml, *texts)
@@ -358,7 +358,7 @@ def test_text(merger, texts, ends, last):
         assert out == user.encode()
 
 
-@settings(MANY, max_examples=150)
+@settings(MANY, max_examples=60)
 @given(texts=line_triple(st.integers(0, 10**9).map(str)))
 def test_text_is_merged_as_git_does(merger, tmp_path_factory, texts):
     folder = tmp_path_factory.mktemp("git")
