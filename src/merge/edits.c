@@ -79,6 +79,15 @@ static gboolean blank_above(const Reading *reading, gsize at)
     return at == 0 || (reading->bytes[at - 1] == '\n' && merge_line_is_blank(reading, line_above(reading, at)));
 }
 
+/* The blank line above `at` belongs to the one above it, which ends in a backslash. */
+static gboolean goes_on_above(const Reading *reading, gsize at)
+{
+    gsize end = line_above(reading, at);
+    while (end > 0 && strchr("\r\n", reading->bytes[end - 1]))
+        end--;
+    return end > 0 && reading->bytes[end - 1] == '\\';
+}
+
 /* Where lines go from between blank lines, the blank ones below them go too; at the end of the file those above. */
 static void take_blanks(const MergeWriter *writer, MergeEdit *edit, gsize from, gsize limit)
 {
@@ -90,7 +99,7 @@ static void take_blanks(const MergeWriter *writer, MergeEdit *edit, gsize from, 
         edit->end = end;
     if (edit->end < reading->size || limit <= reading->size || writer->language->last_newline_counts)
         return;
-    while (edit->start > from && blank_above(reading, edit->start))
+    while (edit->start > from && blank_above(reading, edit->start) && !goes_on_above(reading, edit->start))
         edit->start = line_above(reading, edit->start);
 }
 

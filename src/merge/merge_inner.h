@@ -199,7 +199,16 @@ typedef struct Merge {
 /* Decides for every item; fills fates, arrivals and notes. */
 void merge_decide(Merge *merge);
 
-/* What the output must mean, after merge_decide. The caller frees. */
+/* Why this item may not be changed or copied, with all in it; NULL if it may. */
+const char *merge_why_closed(const Merge *merge, const MergeItem *item);
+
+/* arrive.c: sends what is new to a place of the user's file; FALSE with *why where it cannot go. */
+gboolean merge_bring(Merge *merge, MergeItem *item, const char **why);
+
+/* The user's table of the same path as the release's, or NULL. */
+MergeItem *merge_twin_table(const Merge *merge, const MergeItem *release);
+
+/* intended.c: what the output must mean, after merge_decide. The caller frees. */
 char *merge_intended(Merge *merge);
 
 void merge_note_add(GPtrArray *notes, MergeAct act, char *path, guint line, guint release_line, const char *reason);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Merging any text, by lines; and what is the same in every language. */
+#include "merge/merge_inner.h"
 #include "merge_cases.h"
 
 #define CHECK(...)                                                                                                     \
@@ -58,6 +59,29 @@ static void much(void)
     g_assert_cmpint(g_get_monotonic_time() - start, <, 4 * G_USEC_PER_SEC);
 }
 
+/* A reader that is wrong about where values stand. */
+static gboolean read_wrongly(MergeDoc *doc, GError **error)
+{
+    gboolean good = merge_read_env(doc, error);
+    for (guint i = 1; good && i < doc->items->len; i++)
+        ((MergeItem *)g_ptr_array_index(doc->items, i))->text.start++;
+    return good;
+}
+
+static void guard(void)
+{
+    MergeLanguage wrong = {.name = "wrong", .read = read_wrongly};
+    MergeCase row = {"A=12\nB=1\n", "A=12\nB=2\n", "A=34\nB=1\n", NULL, NULL};
+    MergeRequest request = merge_case_request("env", &row);
+    merge_case_check(&request, "A=34\nB=2\n", "f:1: updated: A\n");
+    request.language = &wrong;
+    g_autoptr(GError) error = NULL;
+    g_assert_null(merge_texts(&request, &error));
+    g_assert_error(error, FAULT, FAULT_STATE);
+    g_assert_cmpstr(error->message, ==,
+                    "f: merging it would not give what was intended\nmerge it by hand, then try again");
+}
+
 static void languages(void)
 {
     static const char *const files[][2] = {{"/etc/app/config.toml", "toml"},
@@ -103,6 +127,7 @@ int main(int argc, char **argv)
     g_test_add_func("/text/strategies", strategies);
     g_test_add_func("/text/a file that is no text is refused", binary);
     g_test_add_func("/text/time is bounded", much);
+    g_test_add_func("/merge/an output that does not mean what was intended is refused", guard);
     g_test_add_func("/merge/a file's name tells its language", languages);
     g_test_add_func("/merge/strategies have names", strategy_names);
     return g_test_run();
