@@ -5,11 +5,11 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/fs.h"
-#include "engine/conditions.h"
 #include "engine/data.h"
 #include "engine/encryption.h"
 #include "engine/expected.h"
 #include "engine/job.h"
+#include "engine/planner_conditions.h"
 #include "engine/planner_kept.h"
 #include "engine/planner_switch.h"
 #include "engine/preconditions.h"
@@ -140,6 +140,8 @@ gboolean planner_check(Planner *planner, const Release **offer, GPtrArray *objec
     if (!choose(planner, NULL, &choice, objections, error))
         return FALSE;
     *offer = choice.up_to_date ? NULL : choice.release;
+    if (*offer && planner_rolled_out_later(planner, *offer, objections))
+        *offer = NULL;
     if (!planner->app) /* not installed yet: nothing to remember */
         return TRUE;
     g_autofree char *now = clock_format(clock_now_s());
@@ -191,6 +193,7 @@ static gboolean plan_manifest(Planner *planner, Plan *plan, const Release *relea
     g_autofree char *digest = NULL;
     g_free(planner->manifest_records);
     planner->manifest_records = NULL;
+    g_clear_pointer(&planner->manifest, manifest_free);
     planner->manifest = catalog_manifest(planner->catalog, release, planner->progress, planner->progress_data,
                                          &planner->manifest_records, &digest, error);
     if (!planner->manifest)
@@ -405,34 +408,6 @@ static void plan_object(Planner *planner, Plan *plan, const Release *release)
     object_to_lack_of_room(planner, plan, release);
 }
 
-/* What the release says about its time on this host. An update that was not asked for by name goes nowhere then, as
- * with a release that is too young: that is no refusal, but nothing to do yet. TRUE: so it is. */
-static gboolean is_not_now(Planner *planner, Plan *plan, const Release *release, const PlanWish *wish)
-{
-    PartContext part = {.place = planner->place, .lock_fd = -1, .databases = planner->config->database};
-    Conditions conditions = {
-        .part = &part,
-        .host_config = planner->host_config,
-        .config = planner->config,
-        .manifest = planner->manifest,
-        .installed = planner->installed,
-        .from = plan->from,
-        .host_root = planner->host->root,
-        .released = release->released,
-    };
-    g_autoptr(GPtrArray) not_now = g_ptr_array_new_with_free_func((GDestroyNotify)objection_free);
-    conditions_object(&conditions, plan->objections, not_now, plan->notes, plan->manual_steps);
-    if (g_strcmp0(plan->from, plan->to) != 0)
-        conditions_object_to_rollout(&conditions, not_now);
-    if (not_now->len > 0 && plan->kind == PLAN_UPDATE && !wish->to && !wish->force) {
-        g_clear_pointer(&planner->passed_over, g_ptr_array_unref);
-        planner->passed_over = g_steal_pointer(&not_now);
-        return TRUE;
-    }
-    g_ptr_array_extend_and_steal(plan->objections, g_steal_pointer(&not_now));
-    return FALSE;
-}
-
 /* An objection of policy to a version that was asked for by name is the answer; there is no need to look further. */
 static Plan *plan_without_release(Planner *planner, GPtrArray *objections, const PlanWish *wish, GError **error)
 {
@@ -471,7 +446,7 @@ Plan *planner_update(Planner *planner, const PlanWish *wish, GError **error)
         if (!plan_manifest(planner, plan, choice.release, error) ||
             !planner_kept_data(planner, plan, wish->data_from, error))
             return NULL;
-        if (is_not_now(planner, plan, choice.release, wish))
+        if (planner_not_now(planner, plan, choice.release, wish))
             return NULL;
         plan_object(planner, plan, choice.release);
         plan_override(plan, wish);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes what is read by tables of keys (libFuzzer): manifests, app configs, indexes and plans, from YAML text. */
 #include "base/fault.h"
+#include "model/glob.h"
 #include "model/index.h"
 #include "model/plan.h"
 
@@ -37,6 +38,12 @@ static void read_manifest(Node *document)
     show(manifest_keys, manifest->document, manifest);
     g_autoptr(GPtrArray) due = manifest_migrations_due(manifest, "0", manifest->version);
     g_assert_cmpuint(due->len, <=, manifest->migrations->len);
+    for (guint i = 0; i < manifest->file_rules->len; i++)
+        g_assert_null(glob_problem(((const FileRule *)manifest->file_rules->pdata[i])->glob));
+    for (guint i = 0; i < manifest->conditionals->len; i++)
+        g_assert_nonnull(((const Conditional *)manifest->conditionals->pdata[i])->parsed);
+    const FileRule *rule = manifest_file_rule(manifest, "src/main.py");
+    g_assert_true(!rule || glob_matches(rule->glob, "src/main.py"));
 }
 
 static void read_config(Node *document)

@@ -75,6 +75,15 @@ for zone in Europe/Berlin America/New_York Pacific/Kiritimati; do
     verdict "the same in $zone" $?
 done
 
+note "check says so without a download, where the manifest lies beside the archive"
+expect_exit 10 lift check $app --exit-code
+expect_text "$out" "$app: update available: $live → $new"
+cp "$work/tree/liftlock.yaml" "$src/beside.yaml"
+change_index "last.update(manifest='beside.yaml', manifest_sha256='$(sha256sum <"$src/beside.yaml" | cut -d' ' -f1)')"
+expect_exit 0 lift check $app --exit-code
+expect_text "$out" "$app: nothing to do ($live)"
+expect_text "$out" "  passed over: $new comes to this host in stage 'all' of its rollout, which opens $opens"
+
 note "of the second, which is"
 host_at 10 49
 expect_exit 0 lift manifest rollout "$work/tree/liftlock.yaml" --json
