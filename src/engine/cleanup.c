@@ -3,6 +3,7 @@
  * one entry at a time, and never through a link. */
 #include "engine/cleanup.h"
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/fs.h"
 #include "model/glob.h"
@@ -21,6 +22,14 @@ typedef struct Cleanup {
     guint files;
 } Cleanup;
 
+typedef struct Aging {
+    Cleanup *cleanup;
+    const DirectoryRule *rule;
+    gint64 before_s; /* files last changed before this are old */
+} Aging;
+
+#define DAY_S (24 * 60 * 60)
+
 /* --- what stays ------------------------------------------------------------------------------------------------- */
 
 static gboolean lies_in(const char *path, const char *directory)
@@ -29,18 +38,26 @@ static gboolean lies_in(const char *path, const char *directory)
     return strncmp(path, directory, length) == 0 && (path[length] == '\0' || path[length] == '/');
 }
 
-/* Liftlock's own names, the app's data, and what the manifest preserves. */
-static void kept_fill(Cleanup *cleanup, GPtrArray *own)
+/* Liftlock's own names, and the app's data. */
+static void kept_add_own(Cleanup *cleanup)
 {
-    static const char *const ours[] = {".liftlock", "logs/update.log", "current", "releases", "system"};
+    static const char *const ours[] = {".liftlock", ".liftlock-store", "logs/update.log",
+                                       "current",   "releases",        "system"};
     const Manifest *manifest = cleanup->job->manifest;
-    for (guint i = 0; i < (manifest->layout == LAYOUT_FILES ? 2 : G_N_ELEMENTS(ours)); i++)
+    for (guint i = 0; i < (manifest->layout == LAYOUT_FILES ? 3 : G_N_ELEMENTS(ours)); i++)
         g_ptr_array_add(cleanup->kept, (gpointer)ours[i]);
     for (guint i = 0; i < cleanup->job->sets->len; i++) {
         const DataSet *set = g_ptr_array_index(cleanup->job->sets, i);
         if (set->path && set->class_ != DATA_CACHE)
             g_ptr_array_add(cleanup->kept, set->path);
     }
+}
+
+/* And what the manifest preserves. */
+static void kept_fill(Cleanup *cleanup, GPtrArray *own)
+{
+    const Manifest *manifest = cleanup->job->manifest;
+    kept_add_own(cleanup);
     for (guint i = 0; i < manifest->shared->len; i++) {
         const SharedPath *shared = g_ptr_array_index(manifest->shared, i);
         if (shared->class_ != DATA_CACHE) {
@@ -165,6 +182,47 @@ static void remove_all(Job *job)
         job_say(job, "cleanup: removed %u files, %u directories", cleanup.files, gone);
 }
 
+/* --- directories that grow old, or hold nothing of worth ------------------------------------------------------- */
+
+static gboolean visit_old(int parent_fd, const char *name, const char *path, const struct stat *st, gpointer data,
+                          GError **error)
+{
+    Aging *aging = data;
+    g_autofree char *full = g_build_filename(aging->rule->path, path, NULL);
+    gboolean old = !aging->rule->preserve || (gint64)st->st_mtim.tv_sec < aging->before_s;
+    if (stays(aging->cleanup, full, FALSE))
+        return TRUE;
+    if (S_ISDIR(st->st_mode) && !aging->rule->preserve)
+        g_ptr_array_add(aging->cleanup->emptied, g_steal_pointer(&full));
+    else if (!S_ISDIR(st->st_mode) && old && unlinkat(parent_fd, name, 0) == 0)
+        aging->cleanup->files++;
+    return TRUE;
+}
+
+static gboolean ages(const DirectoryRule *rule)
+{
+    return !rule->preserve || rule->cleanup_old;
+}
+
+/* In place only: a rule for a directory of its own. What is data stays, whatever the rule. */
+static void age_directories(Job *job)
+{
+    g_autoptr(GPtrArray) kept = g_ptr_array_new(), emptied = g_ptr_array_new_with_free_func(g_free);
+    fs_fd int root = open(job->place->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    Cleanup cleanup = {.job = job, .root = root, .base = "", .kept = kept, .emptied = emptied};
+    kept_add_own(&cleanup);
+    for (guint i = 0; root >= 0 && i < job->manifest->directory_rules->len; i++) {
+        const DirectoryRule *rule = g_ptr_array_index(job->manifest->directory_rules, i);
+        Aging aging = {&cleanup, rule, clock_now_s() - rule->keep_days * DAY_S};
+        g_autoptr(GError) error = NULL;
+        if (ages(rule) && fs_exists(root, rule->path) && !fs_walk(root, rule->path, visit_old, &aging, &error))
+            job_say(job, "cleanup: %s", error->message);
+    }
+    remove_emptied(&cleanup);
+    if (cleanup.files > 0)
+        job_say(job, "cleanup: removed %u old files", cleanup.files);
+}
+
 /* --- commands ------------------------------------------------------------------------------------------------------
  */
 
@@ -189,6 +247,8 @@ static void run_commands(Job *job)
 void cleanup_run(Job *job)
 {
     const Manifest *manifest = job->manifest;
+    if (manifest->layout == LAYOUT_FILES)
+        age_directories(job);
     if (manifest->cleanup.remove_files->len + manifest->cleanup.remove_directories->len > 0)
         remove_all(job);
     run_commands(job);

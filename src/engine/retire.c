@@ -217,20 +217,38 @@ static void databases_tidy(Job *job)
     }
 }
 
+static gboolean remove_named(Job *job, const char *const *names, GError **error)
+{
+    for (guint i = 0; names[i]; i++)
+        if (!remove_below(job->place->root, names[i], error))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean purge_sets(Job *job, GError **error)
+{
+    for (guint i = 0; i < job->sets->len; i++) {
+        const DataSet *set = g_ptr_array_index(job->sets, i);
+        if (set->path && !remove_below(job->place->root, set->path, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean retire_app(Job *job, GError **error)
 {
     databases_tidy(job);
     if (!live_switch_retire(job, error) || !live_unequip(job, job->manifest, NULL, error) ||
         !job->layout->prepare_revert(&job->part, NULL, error))
         return FALSE;
-    static const char *const program[] = {"releases", "system", ".liftlock"};
-    static const char *const data[] = {"shared", "logs"};
-    for (guint i = 0; i < G_N_ELEMENTS(program); i++)
-        if (!remove_below(job->place->root, program[i], error))
-            return FALSE;
-    for (guint i = 0; job->plan->purge && i < G_N_ELEMENTS(data); i++)
-        if (!remove_below(job->place->root, data[i], error))
-            return FALSE;
+    static const char *const program[] = {"releases", "system", ".liftlock", NULL};
+    static const char *const data[] = {"shared", "logs", NULL};
+    static const char *const in_place[] = {".liftlock-store", ".liftlock",
+                                           NULL}; /* the rest of the root is the user's */
+    if (!remove_named(job, job->layout->in_place ? in_place : program, error))
+        return FALSE;
+    if (job->plan->purge && !(job->layout->in_place ? purge_sets(job, error) : remove_named(job, data, error)))
+        return FALSE;
     static const char *const state[] = {"cache", "staging", "trust", "hold", "fence"};
     for (guint i = 0; i < G_N_ELEMENTS(state); i++)
         if (!remove_below(job->place->state, state[i], error))

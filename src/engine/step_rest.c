@@ -165,7 +165,7 @@ static gboolean files_arrange(Job *job, GError **error)
                                  .to = plan->kind == PLAN_UNINSTALL ? NULL : plan->to,
                                  .manifest = job->manifest,
                                  .take_release = plan->take_release,
-                                 .privileged = NULL};
+                                 .privileged = job->config->security.privileged_files};
     if (!job->layout->arrange(&job->part, &change, &report, error))
         return FALSE;
     for (guint i = 0; i < notes->len; i++)

@@ -21,6 +21,8 @@ files:
   "templates/*": {action: backup_replace}
 directories:
   data: {preserve: true}
+  cache: {preserve: false}
+  journal: {preserve: true, cleanup_old: true, keep_days: 30}
 services: [{name: web, start: "exec python3 src/serve.py $port"}]
 identity: {http: "http://127.0.0.1:$port/about", json: "/version"}
 probe: {deadline: 20s, successes: 2, interval: 50ms, settle: 0}
@@ -104,6 +106,14 @@ echo "my own" | edit src/local.py
 as_user chmod 640 "$root/config.toml"
 before=$(everything)
 
+as_user mkdir -p "$root/cache/deep" "$root/journal" "$root/releases"
+echo hot | edit cache/deep/entry
+echo new | edit journal/new
+echo old | edit journal/old
+as_user touch -d '40 days ago' "$root/journal/old"
+echo "a folder of the user's own" | edit releases/mine
+before=$(everything)
+
 note "an update merges, replaces, removes, and leaves alone"
 make 1.1.0 1.0.0
 echo "ONE = 1.1" | put 1.1.0 src/deep/one.py
@@ -147,6 +157,9 @@ verdict "what the release lacks is gone, with its directory" $?
 expect_exit 0 lift logs bookshelf
 grep -q 'note      config.toml:6: updated: server.port$' "$out" && grep -q 'config.toml: added: server.timeout$' "$out"
 verdict "the log says what was merged" $?
+
+[ -d "$root/cache" ] && [ ! -e "$root/cache/deep" ] && [ -e "$root/journal/new" ] && [ ! -e "$root/journal/old" ]
+verdict "a cache is emptied, and what is old is gone" $?
 
 note "one that fails comes back, file by file"
 before=$(everything)
@@ -196,6 +209,7 @@ expect_exit 0 lift rollback bookshelf --to 1.3.0 --yes
 expect_same "the running app's own word" "$(about)" '{"name": "bookshelf", "version": "1.3.0"}'
 
 note "uninstalled: the user's files stay"
-expect_exit 0 lift uninstall bookshelf --yes
-[ ! -e "$root/src/serve.py" ] && [ -e "$root/src/local.py" ] && [ -e "$root/data/picture" ] && [ -e "$root/.env" ]
+expect_exit 0 lift uninstall bookshelf --purge --yes
+[ ! -e "$root/src/serve.py" ] && [ -e "$root/src/local.py" ] && [ -e "$root/data/picture" ] && [ -e "$root/.env" ] &&
+    [ -e "$root/releases/mine" ] && [ ! -e "$root/.liftlock-store" ]
 verdict "the release's files are gone, the user's are there" $?

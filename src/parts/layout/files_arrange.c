@@ -190,20 +190,32 @@ static Intent *intend(Arranger *a, IntentKind kind, const char *path, const Live
     return intent;
 }
 
+static gboolean is_privileged(const Arranger *a, const char *path)
+{
+    const GPtrArray *named = a->change->manifest->privileged_files;
+    for (guint i = 0; named && i < named->len; i++)
+        if (glob_matches(named->pdata[i], path))
+            return TRUE;
+    return FALSE;
+}
+
 /* Owner and rights are those of the file that was there; a new one is the app's. Whether it may be executed follows the
  * release where that changed. */
 static gboolean dress(Arranger *a, int fd, const Live *live, const InventoryEntry *old, const InventoryEntry *new,
                       GError **error)
 {
     const Place *place = a->context->place;
+    gboolean privileged = is_privileged(a, live->path); /* and let in: root's own, so that the app cannot change it */
     mode_t runs = new &&new->runs ? 0111 : 0, mode = 0644 | runs;
     if (live->type == 'f') {
         mode = live->st.st_mode & 0777;
         if (new && (!old || old->runs != new->runs))
             mode = (mode & ~(mode_t)0111) | (runs & ((mode & 0444) >> 2));
     }
-    uid_t uid = live->type ? live->st.st_uid : place->uid;
-    gid_t gid = live->type ? live->st.st_gid : place->gid;
+    uid_t uid = privileged ? 0 : live->type ? live->st.st_uid : place->uid;
+    gid_t gid = privileged ? 0 : live->type ? live->st.st_gid : place->gid;
+    if (privileged)
+        mode = 0644 | runs;
     if (geteuid() == 0 && fchown(fd, uid, gid) != 0)
         return fault_errno(error, FAULT_SYSTEM, errno, "cannot hand over %s", live->path);
     return fchmod(fd, mode) == 0 || fault_errno(error, FAULT_SYSTEM, errno, "cannot hand over %s", live->path);
@@ -418,15 +430,6 @@ static gboolean decide_gone(Arranger *a, const Case *c, GError **error)
         return remove_it(a, c, error);
     note(a, "%s is no longer part of the release; it was edited and stays", c->live->path);
     return TRUE;
-}
-
-static gboolean is_privileged(const Arranger *a, const char *path)
-{
-    const GPtrArray *named = a->change->manifest->privileged_files;
-    for (guint i = 0; named && i < named->len; i++)
-        if (glob_matches(named->pdata[i], path))
-            return TRUE;
-    return FALSE;
 }
 
 static gboolean is_let_in(const Arranger *a, const char *path)
