@@ -76,10 +76,15 @@ static void spread_closed(MergeDoc *doc)
     }
 }
 
+gboolean merge_has_bom(const MergeText *text)
+{
+    return text->size >= 3 && memcmp(text->bytes, "\xef\xbb\xbf", 3) == 0;
+}
+
 MergeDoc *merge_doc_read(const MergeLanguage *language, const MergeText *text, GError **error)
 {
     g_autoptr(MergeDoc) doc = g_new0(MergeDoc, 1);
-    doc->bom = text->size >= 3 && memcmp(text->bytes, "\xef\xbb\xbf", 3) == 0;
+    doc->bom = merge_has_bom(text);
     gsize skip = doc->bom ? 3 : 0;
     doc->reading =
         (Reading){.bytes = text->bytes + skip, .size = text->size - skip, .name = text->name, .code = text->fault_code};

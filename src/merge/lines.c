@@ -15,6 +15,58 @@ typedef struct Span {
     guint at_a, at_b, n, m; /* a[at_a .. at_a + n), b likewise */
 } Span;
 
+/* --- lines -------------------------------------------------------------------------------------------------------- */
+
+static int bytes_compare(gconstpointer a, gconstpointer b, gpointer unused)
+{
+    (void)unused;
+    return g_bytes_compare(a, b);
+}
+
+GTree *merge_lines_known(void)
+{
+    return g_tree_new_full(bytes_compare, NULL, (GDestroyNotify)g_bytes_unref, NULL);
+}
+
+gsize merge_trim_newline(const char *bytes, gsize start, gsize end)
+{
+    if (end > start && bytes[end - 1] == '\n')
+        end--;
+    if (end > start && bytes[end - 1] == '\r')
+        end--;
+    return end;
+}
+
+void merge_lines_read(MergeLines *lines, const char *bytes, gsize size, GTree *known)
+{
+    *lines = (MergeLines){.bytes = bytes, .size = size};
+    lines->starts = g_array_new(FALSE, FALSE, sizeof(gsize));
+    lines->ids = g_array_new(FALSE, FALSE, sizeof(guint));
+    for (gsize at = 0; at < size;) {
+        const char *newline = memchr(bytes + at, '\n', size - at);
+        gsize next = newline ? (gsize)(newline - bytes) + 1 : size;
+        GBytes *line = g_bytes_new_static(bytes + at, merge_trim_newline(bytes, at, next) - at);
+        guint id = GPOINTER_TO_UINT(g_tree_lookup(known, line));
+        if (!id) {
+            id = (guint)g_tree_nnodes(known) + 1;
+            g_tree_insert(known, g_bytes_ref(line), GUINT_TO_POINTER(id));
+        }
+        g_bytes_unref(line);
+        g_array_append_val(lines->starts, at);
+        g_array_append_val(lines->ids, id);
+        at = next;
+    }
+    g_array_append_val(lines->starts, size);
+}
+
+void merge_lines_clear(MergeLines *lines)
+{
+    g_clear_pointer(&lines->starts, g_array_unref);
+    g_clear_pointer(&lines->ids, g_array_unref);
+}
+
+/* --- runs --------------------------------------------------------------------------------------------------------- */
+
 static void add_run(GArray *runs, guint a, guint b, guint n)
 {
     MergeRun *last = runs->len ? &g_array_index(runs, MergeRun, runs->len - 1) : NULL;
@@ -193,9 +245,10 @@ static void match(Span span, guint depth, GArray *runs)
     add_run(runs, span.at_a + span.n, span.at_b + span.m, tail);
 }
 
-GArray *merge_lines_match(const guint *a, guint n, const guint *b, guint m)
+GArray *merge_lines_match(const MergeLines *a, const MergeLines *b)
 {
     GArray *runs = g_array_new(FALSE, FALSE, sizeof(MergeRun));
-    match((Span){a, b, 0, 0, n, m}, 0, runs);
+    const guint *in_a = (const guint *)(const void *)a->ids->data, *in_b = (const guint *)(const void *)b->ids->data;
+    match((Span){in_a, in_b, 0, 0, a->ids->len, b->ids->len}, 0, runs);
     return runs;
 }

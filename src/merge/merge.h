@@ -85,6 +85,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MergeResult, merge_result_free)
 /* "config.toml:12: conflict: database.port: changed here and in the release". The caller frees. */
 char *merge_note_show(const MergeNote *note, const char *file);
 
+/* What changes between two texts, in the form of diff -u, line ends aside; "" if nothing does. It shows values, which
+ * may be secret: for the terminal of whoever may read the file, never for logs or JSON. The caller frees. */
+char *merge_diff(const MergeText *before, const MergeText *after);
+
 /* "added", "conflict" and so on: stable words for JSON. */
 const char *merge_act_name(MergeAct act);
 

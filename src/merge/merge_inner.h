@@ -113,6 +113,9 @@ MergeDoc *merge_doc_read(const MergeLanguage *language, const MergeText *text, G
 void merge_doc_free(MergeDoc *doc);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MergeDoc, merge_doc_free)
 
+/* Whether it begins with a byte order mark. */
+gboolean merge_has_bom(const MergeText *text);
+
 /* A new item below `parent` (NULL: the root). Takes key. NULL beyond the limit of values. */
 MergeItem *merge_item_new(MergeDoc *doc, MergeItem *parent, char *key, gboolean map, guint line, guint column,
                           GError **error);

@@ -10,20 +10,12 @@
 
 #include <string.h>
 
-/* The lines of a text as numbers, equal where the lines are, their ends aside. */
-typedef struct Lines {
-    const char *bytes;
-    gsize size;
-    gboolean bom;
-    GArray *starts; /* of gsize: one more than there are lines */
-    GArray *ids;    /* of guint */
-} Lines;
-
 typedef struct TextMerge {
     MergeStrategy strategy;
-    Lines base, user, release;
+    MergeLines base, user, release;
     GString *out;
     const char *newline;
+    gboolean bom;
     GPtrArray *notes;
 } TextMerge;
 
@@ -33,21 +25,6 @@ typedef struct Region {
 } Region;
 
 /* --- lines -------------------------------------------------------------------------------------------------------- */
-
-static gsize trim_newline(const char *bytes, gsize start, gsize end)
-{
-    if (end > start && bytes[end - 1] == '\n')
-        end--;
-    if (end > start && bytes[end - 1] == '\r')
-        end--;
-    return end;
-}
-
-static int bytes_compare(gconstpointer a, gconstpointer b, gpointer unused)
-{
-    (void)unused;
-    return g_bytes_compare(a, b);
-}
 
 static gboolean check_text(const MergeText *text, GError **error)
 {
@@ -65,46 +42,22 @@ static gboolean check_text(const MergeText *text, GError **error)
                      column);
 }
 
-/* `known`: every different line so far with its number. */
-static gboolean read_lines(Lines *lines, const MergeText *text, GTree *known, GError **error)
+/* A byte order mark is no part of the first line. */
+static gboolean read_lines(MergeLines *lines, const MergeText *text, GTree *known, GError **error)
 {
-    lines->starts = g_array_new(FALSE, FALSE, sizeof(gsize));
-    lines->ids = g_array_new(FALSE, FALSE, sizeof(guint));
     if (!check_text(text, error))
         return FALSE;
-    lines->bom = text->size >= 3 && memcmp(text->bytes, "\xef\xbb\xbf", 3) == 0;
-    lines->bytes = text->bytes ? text->bytes + (lines->bom ? 3 : 0) : "";
-    lines->size = text->size - (lines->bom ? 3 : 0);
-    for (gsize at = 0; at < lines->size;) {
-        const char *newline = memchr(lines->bytes + at, '\n', lines->size - at);
-        gsize next = newline ? (gsize)(newline - lines->bytes) + 1 : lines->size;
-        GBytes *line = g_bytes_new_static(lines->bytes + at, trim_newline(lines->bytes, at, next) - at);
-        guint id = GPOINTER_TO_UINT(g_tree_lookup(known, line));
-        if (!id) {
-            id = (guint)g_tree_nnodes(known) + 1;
-            g_tree_insert(known, g_bytes_ref(line), GUINT_TO_POINTER(id));
-        }
-        g_bytes_unref(line);
-        g_array_append_val(lines->starts, at);
-        g_array_append_val(lines->ids, id);
-        at = next;
-    }
-    g_array_append_val(lines->starts, lines->size);
+    gsize skip = merge_has_bom(text) ? 3 : 0;
+    merge_lines_read(lines, text->bytes ? text->bytes + skip : "", text->size - skip, known);
     return TRUE;
 }
 
-static void lines_clear(Lines *lines)
-{
-    g_clear_pointer(&lines->starts, g_array_unref);
-    g_clear_pointer(&lines->ids, g_array_unref);
-}
-
-static const guint *ids_of(const Lines *lines)
+static const guint *ids_of(const MergeLines *lines)
 {
     return (const guint *)(const void *)lines->ids->data;
 }
 
-static gboolean same_lines(const Lines *a, Region in_a, const Lines *b, Region in_b)
+static gboolean same_lines(const MergeLines *a, Region in_a, const MergeLines *b, Region in_b)
 {
     gsize n = in_a.to - in_a.from;
     return in_b.to - in_b.from == n &&
@@ -114,11 +67,11 @@ static gboolean same_lines(const Lines *a, Region in_a, const Lines *b, Region i
 /* --- writing ------------------------------------------------------------------------------------------------------ */
 
 /* The user's lines with their own ends, others with those of the user's file. */
-static void put(TextMerge *merge, const Lines *lines, Region region)
+static void put(TextMerge *merge, const MergeLines *lines, Region region)
 {
     for (guint i = region.from; i < region.to; i++) {
         gsize start = g_array_index(lines->starts, gsize, i), next = g_array_index(lines->starts, gsize, i + 1);
-        gsize end = trim_newline(lines->bytes, start, next);
+        gsize end = merge_trim_newline(lines->bytes, start, next);
         if (merge->out->len && merge->out->str[merge->out->len - 1] != '\n')
             g_string_append(merge->out, merge->newline);
         if (lines == &merge->user)
@@ -157,11 +110,11 @@ static void put_region(TextMerge *merge, Region base, Region user, Region releas
 /* --- three-way ---------------------------------------------------------------------------------------------------- */
 
 /* The line of the other text for each line of the base; G_MAXUINT where it has none. */
-static guint *partners(const Lines *base, const Lines *other)
+static guint *partners(const MergeLines *base, const MergeLines *other)
 {
     guint *of = g_new(guint, base->ids->len + 1);
     memset(of, 0xff, (base->ids->len + 1) * sizeof(guint));
-    g_autoptr(GArray) runs = merge_lines_match(ids_of(base), base->ids->len, ids_of(other), other->ids->len);
+    g_autoptr(GArray) runs = merge_lines_match(base, other);
     for (guint i = 0; i < runs->len; i++) {
         const MergeRun *run = &g_array_index(runs, MergeRun, i);
         for (guint j = 0; j < run->n; j++)
@@ -193,10 +146,10 @@ static void merge_lines(TextMerge *merge)
 /* The user's file had no newline at its end: it gets none. */
 static void drop_last_newline(TextMerge *merge)
 {
-    const Lines *user = &merge->user;
+    const MergeLines *user = &merge->user;
     GString *out = merge->out;
     if (user->size && user->bytes[user->size - 1] != '\n' && out->len && out->str[out->len - 1] == '\n')
-        g_string_truncate(out, trim_newline(out->str, 0, out->len));
+        g_string_truncate(out, merge_trim_newline(out->str, 0, out->len));
 }
 
 static void merge_known(TextMerge *merge)
@@ -205,7 +158,7 @@ static void merge_known(TextMerge *merge)
     merge->newline = newline && newline > merge->user.bytes && newline[-1] == '\r' ? "\r\n" : "\n";
     merge_lines(merge);
     drop_last_newline(merge);
-    if (merge->user.bom)
+    if (merge->bom)
         g_string_prepend(merge->out, "\xef\xbb\xbf");
 }
 
@@ -229,8 +182,8 @@ static void merge_all(TextMerge *merge, const MergeRequest *request, gboolean ve
 char *merge_lines_of_texts(const MergeRequest *request, gboolean verbatim, GPtrArray *notes, gsize *size,
                            GError **error)
 {
-    TextMerge merge = {.strategy = request->strategy, .notes = notes};
-    g_autoptr(GTree) known = g_tree_new_full(bytes_compare, NULL, (GDestroyNotify)g_bytes_unref, NULL);
+    TextMerge merge = {.strategy = request->strategy, .bom = merge_has_bom(&request->user), .notes = notes};
+    g_autoptr(GTree) known = merge_lines_known();
     MergeText none = {.bytes = "", .name = request->base.name};
     gboolean good = read_lines(&merge.user, &request->user, known, error) &&
                     read_lines(&merge.base, request->base.bytes ? &request->base : &none, known, error) &&
@@ -238,9 +191,9 @@ char *merge_lines_of_texts(const MergeRequest *request, gboolean verbatim, GPtrA
     merge.out = g_string_new(NULL);
     if (good)
         merge_all(&merge, request, verbatim);
-    lines_clear(&merge.base);
-    lines_clear(&merge.user);
-    lines_clear(&merge.release);
+    merge_lines_clear(&merge.base);
+    merge_lines_clear(&merge.user);
+    merge_lines_clear(&merge.release);
     *size = merge.out->len;
     return g_string_free(merge.out, !good);
 }

@@ -57,8 +57,11 @@ static void serve(MergeRequest *request, long user, long base, long release, gsi
     request->base = take_text(base, "base");
     request->release = take_text(release, "release");
     g_autoptr(GError) error = NULL;
-    g_autoptr(MergeResult) result = merge_texts(request, &error);
-    if (result)
+    g_autoptr(MergeResult) result = request->language ? merge_texts(request, &error) : NULL;
+    g_autofree char *diff = request->language ? NULL : merge_diff(&request->user, &request->release);
+    if (diff)
+        printf("ok 0 %zu\n%s", strlen(diff), diff);
+    else if (result)
         answer(result);
     else
         printf("error %s %zu\n%s", fault_row(fault_code_of(error))->name, strlen(error->message), error->message);
@@ -78,7 +81,7 @@ int main(void)
     while (scanf("%15s %31s %ld %ld %ld %zu", language, strategy, &user, &base, &release, &n_rules) == 6 &&
            getchar() == '\n') {
         MergeRequest request = {.language = merge_language(language)};
-        if (!request.language || !merge_strategy_of(strategy, &request.strategy))
+        if ((!request.language && strcmp(language, "diff") != 0) || !merge_strategy_of(strategy, &request.strategy))
             return 1;
         serve(&request, user, base, release, n_rules);
     }

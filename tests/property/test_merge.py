@@ -370,3 +370,18 @@ def test_text_is_merged_as_git_does(merger, tmp_path_factory, texts):
     if strict.returncode == 0 or not any(note.act == "conflict" for note in notes):
         assert out == git.stdout, notes
         assert not any(note.act == "conflict" for note in notes)
+
+
+@settings(MANY, max_examples=60)
+@given(texts=line_triple(st.sampled_from("abc") | st.integers(0, 99).map(str)), last=st.booleans())
+def test_a_diff_leads_from_one_text_to_the_other(merger, tmp_path_factory, texts, last):
+    """As patch(1) understands it, which git is here."""
+    _, before, after = texts
+    after = after if last else after.rstrip("\n")
+    if before.strip("\n") == after.strip("\n"):
+        return
+    folder = tmp_path_factory.mktemp("diff")
+    (folder / "user").write_text(before)
+    (folder / "diff").write_bytes(merger.merge("diff", None, before, after)[0].replace(b"+++ release", b"+++ user"))
+    subprocess.run(["git", "apply", "-p0", "diff"], cwd=folder, capture_output=True, check=True)
+    assert (folder / "user").read_text().rstrip("\n") == after.rstrip("\n")  # line ends are no difference
