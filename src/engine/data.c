@@ -22,15 +22,22 @@ static char *claim_of(const PartContext *context, const DataSet *set)
     return driver && driver->claim ? driver->claim(context, set) : NULL;
 }
 
-void data_claims(const PartContext *context, const GPtrArray *sets, GPtrArray *kinds, GPtrArray *names)
+/* What cannot be asked now may be claimed all the same: nobody gives it up for that. */
+gboolean data_claims(const PartContext *context, const GPtrArray *sets, GPtrArray *kinds, GPtrArray *names,
+                     GError **error)
 {
     for (guint i = 0; i < sets->len; i++) {
-        char *claim = claim_of(context, g_ptr_array_index(sets, i));
-        if (!claim)
+        const DataSet *set = g_ptr_array_index(sets, i);
+        const BackupDriver *driver = backup_find(set, NULL);
+        if (!driver || !driver->claim)
             continue;
+        char *claim = driver->claim(context, set);
+        if (!claim)
+            return fault_set(error, FAULT_BACKUP, "data '%s': nobody says which database they are", set->name);
         g_ptr_array_add(kinds, (gpointer) "database");
         g_ptr_array_add(names, claim);
     }
+    return TRUE;
 }
 
 void data_object_to_claimed(const PartContext *context, Journal *journal, const char *app, const GPtrArray *sets,
@@ -43,6 +50,47 @@ void data_object_to_claimed(const PartContext *context, Journal *journal, const 
             objection_add(objections, FAULT_POLICY, NULL, "what must switch together is one app",
                           "database '%s' belongs to the app '%s'", strchr(claim, '/') + 1, owner);
     }
+}
+
+static char *server_key(const DataSet *set)
+{
+    return g_strconcat("server.", set->name, NULL);
+}
+
+gboolean data_servers_note(Job *job, GError **error)
+{
+    for (guint i = 0; i < job->sets->len; i++) {
+        const DataSet *set = g_ptr_array_index(job->sets, i);
+        const BackupDriver *driver = backup_find(set, error);
+        if (!driver)
+            return FALSE;
+        if (!driver->server)
+            continue;
+        g_autofree char *run = driver->server(&job->part, set, NULL); /* who does not answer now stands for nothing */
+        g_autofree char *key = server_key(set);
+        if (!job_fact_note(job, key, run ? run : "", error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean data_servers_stand(Job *job, GError **error)
+{
+    for (guint i = 0; i < job->sets->len; i++) {
+        const DataSet *set = g_ptr_array_index(job->sets, i);
+        const BackupDriver *driver = backup_find(set, NULL);
+        g_autofree char *key = server_key(set);
+        const char *noted = job_fact(job, key);
+        if (!driver || !driver->server || !noted)
+            continue;
+        g_autofree char *run = driver->server(&job->part, set, error);
+        if (!run)
+            return FALSE;
+        if (strcmp(run, noted) != 0)
+            return fault_set(error, FAULT_BACKUP, "data '%s': the database server was started again meanwhile",
+                             set->name);
+    }
+    return TRUE;
 }
 
 gboolean data_end_sessions(Job *job, gboolean own, GError **error)

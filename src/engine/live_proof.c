@@ -70,36 +70,55 @@ gboolean live_look(Job *job, gboolean all_services, GError **error)
     return !speaks || look_at_identity(job, error);
 }
 
+static gboolean recorded_run(Job *job, GError **error)
+{
+    for (guint i = 0; i < job->installed->services->len; i++) {
+        const Service *service = g_ptr_array_index(job->installed->services, i);
+        g_autofree char *active = live_key(service, "active");
+        ServiceState state = {0};
+        if (g_strcmp0(job_fact(job, active), "yes") != 0)
+            continue;
+        if (!service_find(service)->observe(&job->service, service, &state, error))
+            return FALSE;
+        gboolean runs = state.active;
+        service_state_clear(&state);
+        if (!runs)
+            return fault_set(error, FAULT_START, "service '%s' of the old release does not run", service->name);
+    }
+    return TRUE;
+}
+
+/* What said nothing before need not say anything now. */
+static gboolean speaks_as_before(Job *job, const char *baseline, GError **error)
+{
+    ProbeContext context = job_probe_context(job, job->plan->from);
+    g_autofree char *identity = probe_identity(&context, &job->installed->identity, error);
+    if (!identity)
+        return FALSE;
+    return *baseline == '\0' || strcmp(identity, baseline) == 0 ||
+           fault_set(error, FAULT_PROBE, "the old release says that it is %s, not %s as before", identity, baseline);
+}
+
+/* A service manager starts again what ended; without one it stays as it is, and the caller starts it once more. */
+#define STARTED_AGAIN_MS 3000
+
 gboolean live_prove_old(Job *job, GError **error)
 {
     if (!job->installed)
         return TRUE;
     const char *baseline = job_fact(job, "baseline.identity");
-    gint64 deadline = clock_monotonic_ms() + job->installed->probe.deadline_ms; /* as when it went live */
-    for (;;) {
+    gint64 begun = clock_monotonic_ms(), seen = begun, now = begun; /* seen: all of them run */
+    for (;; now = clock_monotonic_ms()) {
         g_autoptr(GError) local = NULL;
-        gboolean good = TRUE;
-        for (guint i = 0; good && i < job->installed->services->len; i++) {
-            const Service *service = g_ptr_array_index(job->installed->services, i);
-            g_autofree char *active = live_key(service, "active");
-            ServiceState state = {0};
-            if (g_strcmp0(job_fact(job, active), "yes") != 0)
-                continue;
-            good = service_find(service)->observe(&job->service, service, &state, &local);
-            if (good && !state.active)
-                good = fault_set(&local, FAULT_START, "service '%s' of the old release does not run", service->name);
-            service_state_clear(&state);
-        }
-        if (good && baseline && *baseline) {
-            ProbeContext context = job_probe_context(job, job->plan->from);
-            g_autofree char *identity = probe_identity(&context, &job->installed->identity, &local);
-            good = identity && (strcmp(identity, baseline) == 0 ||
-                                fault_set(&local, FAULT_PROBE, "the old release says that it is %s, not %s as before",
-                                          identity, baseline));
-        }
-        if (good)
+        gboolean runs = recorded_run(job, &local);
+        seen = runs ? now : seen;
+        if (runs && (!baseline || speaks_as_before(job, baseline, &local)))
             return TRUE;
-        if (clock_monotonic_ms() >= deadline) {
+        /* As much time as when it went live. */
+        if (now - begun >= job->installed->probe.deadline_ms || now - seen >= STARTED_AGAIN_MS) {
+            /* It was ill before, or what it needs was: it has had the time of a start, and runs. */
+            if (runs && *baseline == '\0')
+                return TRUE;
             g_propagate_error(error, g_steal_pointer(&local));
             return FALSE;
         }

@@ -172,8 +172,8 @@ static gboolean own_record(Job *job, GError **error)
             g_ptr_array_add(names, g_strdup(service_own_unit(service)));
         }
     }
-    data_claims(&job->part, job->sets, kinds, names);
-    return journal_own(job->journal, job->plan->app, kinds, names, error);
+    return data_claims(&job->part, job->sets, kinds, names, error) &&
+           journal_own(job->journal, job->plan->app, kinds, names, error);
 }
 
 gboolean retire_surplus(Job *job, GError **error)

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/fs.h"
+#include "engine/blame.h"
 #include "engine/claims.h"
 #include "engine/cleanup.h"
 #include "engine/live.h"
@@ -121,9 +122,12 @@ static gboolean return_is_safe(const Job *job)
 
 gboolean observe_act(Job *job, GError **error)
 {
-    if (watch(job, error))
+    g_autoptr(GError) told = NULL;
+    if (watch(job, &told))
         return TRUE;
-    job->return_wanted = return_is_safe(job);
+    GError *found = blame_find(job, told);
+    job->return_wanted = fault_code_of(found) == fault_code_of(told) && return_is_safe(job);
+    g_propagate_error(error, found);
     return FALSE;
 }
 

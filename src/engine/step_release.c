@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/process.h"
 #include "engine/admission.h"
+#include "engine/data.h"
 #include "engine/sql_step.h"
 #include "parts/backup/backup.h"
 
@@ -270,6 +271,8 @@ static gboolean trial_one(Job *job, const Check *check, GError **error)
 
 gboolean trial_act(Job *job, GError **error)
 {
+    if (!data_servers_note(job, error)) /* from here on programs of the release use the data */
+        return FALSE;
     const GPtrArray *environment = job->manifest->requirements.environment_checks;
     for (guint i = 0; i < environment->len; i++)
         if (!environment_one(job, g_ptr_array_index(environment, i), error))

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "engine/blame.h"
 #include "engine/data.h"
 #include "engine/live.h"
 #include "engine/notices.h"
@@ -124,9 +125,10 @@ static void close_job(Job *job)
 
 /* --- the road back ---------------------------------------------------------------------------------------------- */
 
-static int undo_tries(const GError *fault)
+static int undo_tries(Job *job, const GError *fault)
 {
-    return fault_code_of(fault) == FAULT_BACKUP ? UNDO_TRIES_DATA : UNDO_TRIES;
+    gboolean waits = fault_code_of(fault) == FAULT_BACKUP || (blames_release(fault) && !data_servers_stand(job, NULL));
+    return waits ? UNDO_TRIES_DATA : UNDO_TRIES;
 }
 
 static gboolean undo_step(Job *job, const Step *step, GError **error)
@@ -137,7 +139,7 @@ static gboolean undo_step(Job *job, const Step *step, GError **error)
         if (step->undo(job, &local))
             break;
         log_step(job, step, "undo-failed", -1, local);
-        if (try >= undo_tries(local)) {
+        if (try >= undo_tries(job, local)) {
             g_propagate_error(error, g_steal_pointer(&local));
             return FALSE;
         }
@@ -211,24 +213,6 @@ static gboolean was_fenced(const Job *job, const Step *begun)
     return step_is_in(fence, job->plan->kind) && step_index(begun) >= step_index(fence);
 }
 
-static void reject_if_to_blame(Job *job, const Step *step, const GError *cause)
-{
-    if (!job->plan->to || !step_is_in(step_find("stage"), job->plan->kind) || !(step->flags & STEP_RELEASE) ||
-        fault_row(fault_code_of(cause))->blames != BLAMES_RELEASE)
-        return;
-    g_autofree char *text = fault_text(cause);
-    g_autofree char *reason = g_strdup_printf("%s: %s", step->name, text);
-    g_autoptr(GError) local = NULL;
-    Node *fields = node_new_map();
-    const char *sha256 = job->plan->to_sha256 ? job->plan->to_sha256 : job_fact(job, "archive.sha256");
-    node_set_text(fields, "version", job->plan->to);
-    node_set_text(fields, "sha256", sha256);
-    node_set_text(fields, "text", reason);
-    job_log_write(job->log, "rejected", fields, FALSE);
-    if (!journal_reject(job->journal, job->plan->app, sha256, job->plan->to, reason, clock_now_s(), &local))
-        job_say(job, "%s", local->message);
-}
-
 /* Why the job turned back, for a recovery that has to go the same way once more: what failed by itself is not tried
  * again as if a crash had interrupted it. Best effort: without it, it was a crash. */
 #define FACT_CAUSE "failed"
@@ -269,7 +253,7 @@ static Verdict fail(Job *job, const Step *begun, const GError *cause)
         fault_hint(&local, "%s; mend what is named, then run 'liftlock recover %s'", state, job->plan->app);
         return conclude(job, VERDICT_NEEDS_HELP, begun, local);
     }
-    reject_if_to_blame(job, begun, cause);
+    blame_reject(job, begun, cause);
     gboolean refused = fault_row(fault_code_of(cause))->exit_code == 3;
     Verdict verdict = conclude(job,
                                fenced    ? VERDICT_ROLLED_BACK
@@ -325,6 +309,12 @@ static gboolean run_step_forwards(Job *job, const Step *step, GError **error)
     }
 }
 
+/* A server that is away says nothing about the release: it is watched once the server is back. */
+static gboolean waits_for_data(const Step *step, const GError *cause)
+{
+    return strcmp(step->name, "observe") == 0 && fault_code_of(cause) == FAULT_BACKUP;
+}
+
 static Verdict run_after_commit(Job *job, guint first)
 {
     room_release(job); /* it was kept for the way back; on a full disk the marks of the way on need it now */
@@ -339,7 +329,7 @@ static Verdict run_after_commit(Job *job, guint first)
         g_autoptr(GError) cause = NULL;
         if (run_step_forwards(job, step, &cause) || (step->flags & STEP_NEVER_FAILS))
             continue;
-        reject_if_to_blame(job, step, cause);
+        blame_reject(job, step, cause);
         if (strcmp(step->name, "open") == 0 && job->plan->kind == PLAN_UNINSTALL)
             fault_hint(&cause,
                        "the app is stopped and out of use, but not all of it is gone; 'liftlock recover %s' goes on",
@@ -348,6 +338,11 @@ static Verdict run_after_commit(Job *job, guint first)
             fault_hint(&cause,
                        "the change is made and lasts, but users may still be kept out; 'liftlock recover %s' goes on",
                        job->plan->app);
+        else if (waits_for_data(step, cause))
+            fault_hint(
+                &cause,
+                "%s is live, and nobody can tell how it does; mend what is named, then run 'liftlock recover %s'",
+                job->plan->to, job->plan->app);
         else if (!job->return_wanted)
             fault_hint(&cause,
                        "%s is live, but did not stay healthy; see 'liftlock logs %s', then repair it or go back with "
@@ -355,7 +350,8 @@ static Verdict run_after_commit(Job *job, guint first)
                        job->plan->to, job->plan->app, job->plan->app);
         Verdict verdict = conclude(job, job->return_wanted ? VERDICT_FAILED : VERDICT_NEEDS_HELP, step, cause);
         /* Until users are let in again the job is not at its end: recovery goes on with it. */
-        if (strcmp(step->name, "observe") == 0 && !job->return_wanted) /* its return ends it */
+        if (strcmp(step->name, "observe") == 0 && !job->return_wanted &&
+            !waits_for_data(step, cause)) /* its return ends it */
             close_job(job);
         return verdict;
     }
@@ -382,8 +378,10 @@ Verdict transaction_run(Job *job)
         g_autoptr(GError) cause = NULL;
         gboolean acts = TRUE;
         /* What could not be said to begin has done nothing, and its undo would stop what nobody disturbed. */
-        if (!run_step(job, step, &acts, &cause))
-            return fail(job, acts || !last ? step : last, cause);
+        if (!run_step(job, step, &acts, &cause)) {
+            g_autoptr(GError) found = blame_find(job, cause); /* now: later nobody can tell */
+            return fail(job, acts || !last ? step : last, found);
+        }
         last = step;
         if (step->flags & STEP_COMMITS)
             return run_after_commit(job, i + 1);
@@ -424,8 +422,10 @@ Verdict transaction_recover(Job *job)
     job_log_text(job->log, "recovering", committed ? "forwards" : "back");
     if (!marks)
         return conclude(job, VERDICT_NEEDS_HELP, NULL, cause);
-    if (committed)
+    if (committed) {
+        data_servers_note(job, NULL); /* a boot starts them again */
         return run_after_commit(job, step_index(step_find("commit")) + 1);
+    }
     cause_recall(job, begun, &cause);
     if (begun)
         return fail(job, begun, cause);

@@ -26,6 +26,7 @@ static const char *const about_database =
     " ('slots', (SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE database = d.datname)::text),"
     " ('tablespaces', (SELECT count(*) FROM pg_catalog.pg_tablespace WHERE spcname NOT LIKE 'pg\\_%')::text),"
     " ('system', (SELECT system_identifier FROM pg_catalog.pg_control_system())::text),"
+    " ('started', extract(epoch FROM pg_postmaster_start_time())::text),"
     " ('backend_pid', pg_backend_pid()::text)) AS t(k, v)";
 
 /* Asked as who copies, renames and drops. */

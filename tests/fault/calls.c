@@ -311,11 +311,16 @@ static void answer(GArray *filter, guint32 action)
     emit(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
 }
 
+static void emit_number(GArray *filter, long number)
+{
+    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (guint32)number, 0, 1));
+    answer(filter, SECCOMP_RET_TRACE);
+}
+
 static void emit_row(GArray *filter, const Call *call)
 {
     if (call->test == ALWAYS || call->pointed) {
-        emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (guint32)call->number, 0, 1));
-        answer(filter, SECCOMP_RET_TRACE);
+        emit_number(filter, call->number);
         return;
     }
     /* Both architectures are little-endian: the low half of an argument comes first. */
@@ -328,7 +333,12 @@ static void emit_row(GArray *filter, const Call *call)
     load(filter, offsetof(struct seccomp_data, nr));
 }
 
-GArray *call_filter(void)
+gboolean call_sleeps(guint64 number)
+{
+    return number == SYS_clock_nanosleep || number == SYS_nanosleep;
+}
+
+GArray *call_filter(gboolean sleeps)
 {
     GArray *filter = g_array_new(FALSE, FALSE, sizeof(struct sock_filter));
     load(filter, offsetof(struct seccomp_data, arch));
@@ -337,6 +347,10 @@ GArray *call_filter(void)
     load(filter, offsetof(struct seccomp_data, nr));
     for (gsize i = 0; i < G_N_ELEMENTS(calls); i++)
         emit_row(filter, &calls[i]);
+    if (sleeps) {
+        emit_number(filter, SYS_clock_nanosleep);
+        emit_number(filter, SYS_nanosleep);
+    }
     answer(filter, SECCOMP_RET_ALLOW);
     return filter;
 }

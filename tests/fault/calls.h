@@ -27,6 +27,9 @@ char *call_target(const Call *call, pid_t tid, const guint64 arguments[6]);
  * space. */
 CallFails call_fails(const Call *call, pid_t tid, const guint64 arguments[6]);
 
-/* A seccomp filter that stops (SECCOMP_RET_TRACE) at the calls of the table and lets all others through at full speed.
- * An array of struct sock_filter; free with g_array_unref. */
-GArray *call_filter(void);
+/* Whether it is a pause. */
+gboolean call_sleeps(guint64 number);
+
+/* A seccomp filter that stops (SECCOMP_RET_TRACE) at the calls of the table, and at pauses if `sleeps`, and lets all
+ * others through at full speed. An array of struct sock_filter; free with g_array_unref. */
+GArray *call_filter(gboolean sleeps);

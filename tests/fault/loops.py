@@ -3,7 +3,9 @@
 old or exactly new. Wrong tells what was found instead."""
 import os
 import random
+import signal
 import subprocess
+import threading
 import time
 
 from host import NEW, OLD, Wrong
@@ -131,6 +133,49 @@ def full_from(host, n):
     recovered(host, may_reject=is_blamed(host))
 
 
+def server_killed(host, n):
+    """The database server dies, and is back a moment later, as a service manager brings it back."""
+    begin(host)
+    chance = random.Random(n)
+    back = threading.Thread(target=host.server_returns, args=(chance.uniform(0, 2),))
+    back.start()
+    code, text = host.liftlock(*UPDATE, strike=("--at", str(n), "--do", "kill=%d" % host.postmaster.pid))
+    back.join()
+    host.server_is_there()
+    if code == 5:
+        raise Wrong("needs help for a server that was away for a moment: %s" % text)
+    look_at_end(host, code, text)
+    recovered(host)
+
+
+def look_at_halt(host, text):
+    """The way back has no database to go to: nothing runs, nobody is let in, and that is what is said."""
+    status = host.answer("status")[0]
+    if "nothing runs" in text and not (status["hold"] and status["fence"] and not status["services"][0]["active"]):
+        raise Wrong("'%s', but status says %s" % (text.strip().split("\n")[-1], status))
+    if not status.get("interrupted"):
+        raise Wrong("needs help, and status does not say that a job is open: %s" % status)
+    if "liftlock recover ledger" not in text:
+        raise Wrong("needs help, and nobody is told what to type: %s" % text)
+
+
+def server_down(host, n):
+    """The database server dies and stays away, through the first recovery too."""
+    begin(host)
+    code, text = host.liftlock(*UPDATE, strike=("--at", str(n), "--hurry", "--do", "kill=%d" % host.postmaster.pid))
+    host.server_ends(signal.SIGKILL)
+    host.offer(OLD)
+    if code == 5:
+        look_at_halt(host, text)
+        again, text = host.liftlock("recover", "ledger", strike=("--hurry",))
+        if again != 5:
+            raise Wrong("recovered without a database, with exit %d: %s" % (again, text))
+        look_at_halt(host, text)
+    host.server_begins()
+    look_at_end(host, code, text)
+    recovered(host)
+
+
 def power_cut(host, n):
     """Even points run the app with synchronous = FULL: no acknowledged row may be lost, but for the very last: its sync
     may be under way when the file system goes, and come back as good. Odd ones run it with NORMAL, which promises less:
@@ -167,7 +212,7 @@ def measure(host):
     worker = size_of(host, "--only", WORKER)
     host.sizes["kill-all"] = len(every)
     host.sizes["kill-one"] = host.sizes["kill-followed"] = len(worker)
-    host.sizes["enospc"] = host.sizes["eio"] = host.sizes["full-from"] = host.sizes["power"] = len(every)
+    host.sizes["server"] = host.sizes["enospc"] = host.sizes["eio"] = host.sizes["full-from"] = host.sizes["power"] = len(every)
     host.classes = [words[4] for words in every]
 
 
@@ -203,6 +248,8 @@ LOOPS = {
     "files-enospc": ("files", "enospc", error_at("ENOSPC"), ("space",)),
     "files-eio": ("files", "eio", error_at("EIO"), ("space", "disk")),
     "files-full-from": ("files", "full-from", full_from, ("space",)),
+    "postgres-db-kill": ("postgres", "server", server_killed, None),
+    "postgres-db-down": ("postgres", "server", server_down, None),
     "power-ext4": ("ext4", "power", power_cut, None),
     "power-xfs": ("xfs", "power", power_cut, None),
 }

@@ -65,6 +65,17 @@ rm -f a b
 ok 'a kill at the first call leaves nothing' exits 137 "$tracer" --at 1 --do kill-one sh -c 'echo one >a'
 ok '... not even an empty file' [ ! -e a ]
 
+sh -c 'sleep 30 & echo $! >server; wait' &
+while ! [ -s server ]; do sleep 0.05; done
+server=$(cat server)
+ok 'kill=PID ends another process' exits 0 "$tracer" --at 1 --do "kill=$server" --count count \
+    sh -c 'mkdir gone; [ -e gone ] && ! grep -q "^State:.[^ZX]" "/proc/$1/status" 2>/dev/null' sh "$server"
+ok '... and that only' same "$(cut -d' ' -f2 count)" 1
+ok 'a number that is no process of ours is refused' exits 2 "$tracer" --at 1 --do kill=1 true
+begun=$(date +%s)
+ok '--hurry ends pauses after the strike' exits 0 "$tracer" --hurry --from 1 --do error=ENOSPC sh -c 'mkdir no 2>/dev/null; sleep 30'
+ok '... at once' [ $(($(date +%s) - begun)) -lt 10 ]
+
 ok 'ENOSPC at a write' exits 1 env LC_ALL=C "$tracer" --at 4 --do error=ENOSPC sh -c '/bin/echo one >a; exit $?'
 ok '... is told by its name' grep -qx '/bin/echo: write error: No space left on device' err
 ok '... and wrote nothing' same "$(stat -c %s a)" 0

@@ -31,7 +31,7 @@ typedef struct Options {
     char *strike;     /* the text of --do */
     char *list, *count;
     char *only, *spare;
-    gboolean until_main, until_struck;
+    gboolean until_main, until_struck, hurry;
 } Options;
 
 /* What happens at the call: one row each, chosen by --do. */
@@ -53,6 +53,7 @@ struct Tracer {
     Options options;
     const Strike *strike;
     int doomed_fd; /* directory on the file system to be shut down; -1 */
+    pid_t victim;  /* a process that is not of the job */
     FILE *list;
     GHashTable *tasks; /* tid -> Task */
     GHashTable *early; /* tids whose first stop came before their parent's fork event */
@@ -62,6 +63,15 @@ struct Tracer {
     guint64 calls, faults;
     int report_fd;
 };
+
+/* Nobody may have waited for it yet. */
+static gboolean is_dead(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
+    g_autofree char *text = NULL;
+    const char *rest = g_file_get_contents(path, &text, NULL, NULL) ? strrchr(text, ')') : NULL;
+    return !rest || strchr("ZX", rest[2]);
+}
 
 static void proceed(pid_t tid, int signal_number)
 {
@@ -95,9 +105,17 @@ static void shut_down(Tracer *tracer, const Task *task)
     kill_all(tracer, task);
 }
 
+/* A server that the job needs. It is gone when the call is made. */
+static void kill_victim(Tracer *tracer, const Task *task)
+{
+    kill(tracer->victim, SIGKILL);
+    for (int try = 0; try < 1000 && !is_dead(tracer->victim); try++)
+        g_usleep(1000);
+}
+
 static const Strike strikes[] = {
     {"kill-one", 0, kill_one}, {"kill-all", 0, kill_all},   {"error=ENOSPC", ENOSPC, NULL},
-    {"error=EIO", EIO, NULL},  {"shutdown=", 0, shut_down},
+    {"error=EIO", EIO, NULL},  {"shutdown=", 0, shut_down}, {"kill=", 0, kill_victim},
 };
 
 static gboolean matches(const char *glob, pid_t pid, gboolean command_line)
@@ -242,6 +260,15 @@ static void list_call(const Tracer *tracer, const Task *task, const Call *call, 
             call_name(call), classes[fails], target, struck ? " <- " : "", struck ? tracer->options.strike : "");
 }
 
+/* Whoever waits for what will not come need not wait for long. */
+static void hurry(const Tracer *tracer, const Task *task)
+{
+    if (tracer->strike && tracer->faults == 0)
+        return;
+    g_usleep(1000);
+    skip_with_error(task->tid, 0);
+}
+
 static void on_call(Tracer *tracer, const Task *task)
 {
     struct __ptrace_syscall_info info = {0};
@@ -250,6 +277,10 @@ static void on_call(Tracer *tracer, const Task *task)
     if (ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, (void *)sizeof info, &info) <= 0 ||
         info.op != PTRACE_SYSCALL_INFO_SECCOMP)
         return;
+    if (call_sleeps(info.seccomp.nr)) {
+        hurry(tracer, task);
+        return;
+    }
     guint64 arguments[6];
     for (int i = 0; i < 6; i++)
         arguments[i] = info.seccomp.args[i];
@@ -365,9 +396,9 @@ static void trace(Tracer *tracer)
 }
 
 /* The traced side: waits for the tracer, puts the filter on, becomes the command. Returns only on failure. */
-static void become_command(int go_fd, char **command)
+static void become_command(const Tracer *tracer, int go_fd, char **command)
 {
-    g_autoptr(GArray) filter = call_filter();
+    g_autoptr(GArray) filter = call_filter(tracer->options.hurry);
     struct sock_fprog program = {(unsigned short)filter->len, (struct sock_filter *)(gpointer)filter->data};
     char go;
     if (read(go_fd, &go, 1) != 1)
@@ -391,7 +422,7 @@ static gboolean start_command(Tracer *tracer, char **command)
     tracer->main_pid = fork();
     if (tracer->main_pid == 0) {
         close(go[1]);
-        become_command(go[0], command);
+        become_command(tracer, go[0], command);
         _exit(127);
     }
     close(go[0]);
@@ -430,15 +461,18 @@ static gboolean choose_strike(Tracer *tracer)
     const Options *o = &tracer->options;
     for (gsize i = 0; o->strike && i < G_N_ELEMENTS(strikes); i++) {
         gsize length = strlen(strikes[i].name);
-        gboolean takes_value = strikes[i].kill == shut_down;
+        gboolean takes_value = strikes[i].name[length - 1] == '=';
         if (takes_value ? !strncmp(o->strike, strikes[i].name, length) : !strcmp(o->strike, strikes[i].name))
             tracer->strike = &strikes[i];
-        if (tracer->strike == &strikes[i] && takes_value)
+        if (tracer->strike == &strikes[i] && strikes[i].kill == kill_victim)
+            tracer->victim = atoi(o->strike + length);
+        else if (tracer->strike == &strikes[i] && takes_value)
             tracer->doomed_fd = open(o->strike + length, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
     gboolean has_place = o->at || o->from;
     if (o->strike && !tracer->strike)
-        g_printerr("fault-tracer: --do %s: give kill-one, kill-all, error=ENOSPC, error=EIO or shutdown=MOUNTPOINT\n",
+        g_printerr("fault-tracer: --do %s: give kill-one, kill-all, kill=PID, error=ENOSPC, error=EIO or "
+                   "shutdown=MOUNTPOINT\n",
                    o->strike);
     else if (has_place != (tracer->strike != NULL) || (o->at && o->from))
         g_printerr("fault-tracer: give one of --at and --from together with --do\n");
@@ -446,6 +480,8 @@ static gboolean choose_strike(Tracer *tracer)
         g_printerr("fault-tracer: --from is for errors: a process dies once\n");
     else if (tracer->strike && tracer->strike->kill == shut_down && tracer->doomed_fd < 0)
         g_printerr("fault-tracer: --do %s: %s\n", o->strike, g_strerror(errno));
+    else if (tracer->strike && tracer->strike->kill == kill_victim && tracer->victim <= 1)
+        g_printerr("fault-tracer: --do %s: that is no process to end\n", o->strike);
     else
         return TRUE;
     return FALSE;
@@ -458,7 +494,7 @@ static gboolean read_options(Options *options, int *argc, char ***argv)
         {"at", 0, 0, G_OPTION_ARG_INT64, &at, "strike at call N only", "N"},
         {"from", 0, 0, G_OPTION_ARG_INT64, &from, "strike at every call from N to the end (errors only)", "N"},
         {"do", 0, 0, G_OPTION_ARG_STRING, &options->strike,
-         "kill-one, kill-all, error=ENOSPC, error=EIO, shutdown=MOUNTPOINT", "WHAT"},
+         "kill-one, kill-all, kill=PID (of another), error=ENOSPC, error=EIO, shutdown=MOUNTPOINT", "WHAT"},
         {"list", 0, 0, G_OPTION_ARG_FILENAME, &options->list,
          "write a line per call: N PID COMM CALL CLASS TARGET [<- WHAT]", "FILE"},
         {"count", 0, 0, G_OPTION_ARG_FILENAME, &options->count, "write the number of calls and the number of strikes",
@@ -470,6 +506,8 @@ static gboolean read_options(Options *options, int *argc, char ***argv)
          NULL},
         {"until-struck", 0, 0, G_OPTION_ARG_NONE, &options->until_struck,
          "the job is over once a process was struck dead, whatever else still runs", NULL},
+        {"hurry", 0, 0, G_OPTION_ARG_NONE, &options->hurry, "pauses are over at once, after the strike if there is one",
+         NULL},
         {0},
     };
     g_autoptr(GOptionContext) context = g_option_context_new("COMMAND [ARGUMENT...]");

@@ -42,7 +42,7 @@ static void database_has_one_app(gconstpointer data)
     g_autoptr(Place) bookshelf = app_new(stage, "bookshelf");
     PartContext context = {.place = library, .lock_fd = -1};
     g_ptr_array_add(sets, &set);
-    data_claims(&context, sets, kinds, names);
+    g_assert_true(data_claims(&context, sets, kinds, names, NULL));
     g_assert_cmpuint(names->len, ==, 1);
     g_assert_cmpstr(kinds->pdata[0], ==, "database");
     g_assert_true(journal_own(stage->journal, "library", kinds, names, &error));

@@ -19,6 +19,10 @@ typedef struct BackupDriver {
      * be found out now. May be NULL. The caller frees. */
     char *(*claim)(const PartContext *context, const DataSet *set);
 
+    /* A text for the run of the server that keeps the data: another one once it was started again. NULL, with a fault:
+     * it does not answer. May be NULL: there is no server. The caller frees. */
+    char *(*server)(const PartContext *context, const DataSet *set, GError **error);
+
     /* Processes that have the data open, for people: "123 (python3), 140 (sqlite3)"; NULL: none. The caller frees. */
     char *(*sessions)(const PartContext *context, const DataSet *set);
     /* Ends what still uses the data though all services are stopped, such as a statement that outlived its client; what

@@ -238,6 +238,14 @@ static char *named_fingerprint(const PartContext *context, const DataSet *set, G
     return text;
 }
 
+static char *named_server(const PartContext *context, const DataSet *set, GError **error)
+{
+    char *run = postgres_server(context, set, error);
+    if (!run)
+        backup_name_fault(set, error);
+    return run;
+}
+
 static gboolean named_end_sessions(const PartContext *context, const DataSet *set, gboolean own, GError **error)
 {
     return postgres_end_sessions(context, set, own, error) || backup_name_fault(set, error);
@@ -294,6 +302,7 @@ const BackupDriver backup_postgres = {
     .keys = no_keys,
     .object = postgres_object,
     .claim = postgres_claim,
+    .server = named_server,
     .sessions = postgres_sessions,
     .end_sessions = named_end_sessions,
     .size = named_size,

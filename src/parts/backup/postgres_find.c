@@ -119,6 +119,16 @@ char *postgres_claim(const PartContext *context, const DataSet *set)
     return claim;
 }
 
+char *postgres_server(const PartContext *context, const DataSet *set, GError **error)
+{
+    PostgresFound found = {0};
+    if (!look(context, set, &found, error))
+        return NULL;
+    char *started = g_strdup(node_get_text(found.look, "started", "?"));
+    postgres_found_clear(&found);
+    return started;
+}
+
 /* --- objections ---------------------------------------------------------------------------------------------- */
 
 static void object(GPtrArray *objections, const DataSet *set, const char *hint, const char *format, ...)

@@ -26,6 +26,7 @@ char *postgres_beside(const char *name, const char *kind, const char *job);
 void postgres_object(const PartContext *context, const DataSet *set, GPtrArray *objections, GPtrArray *notes);
 char *postgres_sessions(const PartContext *context, const DataSet *set);
 gboolean postgres_end_sessions(const PartContext *context, const DataSet *set, gboolean own, GError **error);
+char *postgres_server(const PartContext *context, const DataSet *set, GError **error);
 char *postgres_claim(const PartContext *context, const DataSet *set);
 
 gboolean postgres_dump(const PartContext *context, const DataSet *set, const char *directory, GError **error);
