@@ -15,7 +15,7 @@
  */
 
 #define LOOK_AGAIN_S 60 /* the operator may do something else meanwhile, and clocks are set */
-#define LATER_S 60      /* what passes by itself, such as a network that is not there yet */
+#define LATER_S 5       /* what passes by itself: no network yet, a database server on its way up; then longer */
 #define LATEST_S 3600
 
 /* An app whose recovery is at its end. */
