@@ -8,6 +8,7 @@
 #   tree_make VERSION MOULD   a release like examples/bookshelf/MOULD, called VERSION, whose service is a unit
 #   manifest_add VERSION LINE adds to its manifest                      tree_edit VERSION FILE SED...
 #   publish VERSION           packs it and makes it the newest of /srv/source
+#   unlist VERSION | list_again        takes it out of the source | what was taken out last is there again
 #   pause STEP | go_on STEP   the release's `bin/pause STEP` waits | no longer
 #   paused STEP               it waits there now
 #   about, books, add_book TITLE, live, shows VERSION BOOKS             as in lib-bookshelf.sh
@@ -78,8 +79,24 @@ publish() {
     archive=$SD_ROOT/srv/source/$app-$1.tar.zst
     tar -C "$work/tree-$1" -cf - . | zstd -q -f -o "$archive"
     printf '%s %s %s\n' "$1" "$(sha256sum <"$archive" | cut -d' ' -f1)" "$(stat -c %s "$archive")" >>"$work/published"
+    index
+}
+
+unlist() {
+    grep "^$1 " "$work/published" >"$work/unlisted"
+    sed -i "/^$1 /d" "$work/published"
+    index
+}
+
+list_again() {
+    cat "$work/unlisted" >>"$work/published"
+    index
+}
+
+index() {
+    newest=$(tail -n 1 "$work/published" | cut -d ' ' -f 1)
     {
-        printf '{"app": "%s", "channels": {"stable": "%s"}, "releases": [' "$app" "$1"
+        printf '{"app": "%s", "channels": {"stable": "%s"}, "releases": [' "$app" "$newest"
         comma=
         while read -r version sha256 size; do
             printf '%s\n{"version": "%s", "url": "%s-%s.tar.zst", "sha256": "%s", "size": %s, "released": "2026-10-01T00:00:00Z"}' \

@@ -11,6 +11,8 @@
 #   sd_crash              kill -9 of the container's first process: all in it ends at once, as with a crash of the machine;
 #                         then boots again. (Not a power cut: the page cache survives.)
 #   sd_kill               the first half of sd_crash: leaves it down
+#   sd_power_returns      after its disk was shut down and it has ended: what was on the disk is there again, and nothing else.
+#                         Needs SD_DISK=xfs (or ext4) at sd_setup: the container's files are on such a disk then
 #   sd_poweroff           orderly end
 #   sd_teardown           poweroff if need be; unmounts; removes cgroups. Also to be called by trap
 #
@@ -36,12 +38,24 @@ sd_setup() { # sd_setup DIR [LOWER]: LOWER replaces the machine's own root
     [ "$(id -u)" = 0 ] || sd_die "needs root" || return 1
     mkdir -p "$SD_DIR/disk" "$SD_ROOT"
     # An overlay's upper side may not lie on another overlay; a tmpfs will do everywhere.
-    mount -t tmpfs -o mode=755 liftlock-test "$SD_DIR/disk" || return 1
+    if [ "${SD_DISK:-tmpfs}" = tmpfs ]; then
+        mount -t tmpfs -o mode=755 liftlock-test "$SD_DIR/disk" || return 1
+    else
+        truncate -s 2G "$SD_DIR/image" && "mkfs.$SD_DISK" -q "$SD_DIR/image" >/dev/null && sd_mount_disk || return 1
+    fi
     mkdir "$SD_DIR/disk/upper" "$SD_DIR/disk/work"
-    mount -t overlay -o "lowerdir=$SD_LOWER,upperdir=$SD_DIR/disk/upper,workdir=$SD_DIR/disk/work" liftlock-test "$SD_ROOT" ||
-        return 1
+    sd_mount_root || return 1
     sd_write_launcher
     sd_furnish
+}
+
+sd_mount_disk() {
+    sd_options=loop
+    [ "$SD_DISK" != xfs ] || sd_options=loop,nouuid # its copy, or the one before it
+    mount -o "$sd_options" "$SD_DIR/image" "$SD_DIR/disk"
+}
+sd_mount_root() {
+    mount -t overlay -o "lowerdir=$SD_LOWER,upperdir=$SD_DIR/disk/upper,workdir=$SD_DIR/disk/work" liftlock-test "$SD_ROOT"
 }
 
 sd_furnish() { # nothing of the machine's starts inside, and nothing waits for a terminal
@@ -131,6 +145,13 @@ sd_crash() {
     sd_boot
 }
 
+# A mount namespace that somebody else made meanwhile may still hold the dead file system: a second mount of the same image
+# would be that one. So it is a copy that comes back.
+sd_power_returns() {
+    umount "$SD_ROOT" && umount "$SD_DIR/disk" && cp --sparse=always --reflink=auto "$SD_DIR/image" "$SD_DIR/image.new" &&
+        mv "$SD_DIR/image.new" "$SD_DIR/image" && sd_mount_disk && sd_mount_root
+}
+
 sd_teardown() {
     if [ -n "${SD_NSPAWN:-}" ]; then
         if [ -n "${SD_PID:-}" ]; then kill -KILL "$SD_PID" 2>/dev/null; else kill "$SD_NSPAWN" 2>/dev/null; fi
@@ -142,7 +163,7 @@ sd_teardown() {
     for sd_h in unified systemd .; do
         [ ! -d "/sys/fs/cgroup/$sd_h/$SD_GROUP" ] || find "/sys/fs/cgroup/$sd_h/$SD_GROUP" -depth -type d -exec rmdir {} \; 2>/dev/null
     done
-    rm -f "$SD_DIR/launch"
+    rm -f "$SD_DIR/launch" "$SD_DIR/image"
     rmdir "$SD_ROOT" "$SD_DIR/disk" 2>/dev/null
     return 0
 }
