@@ -431,8 +431,11 @@ class PostgresHost(Host):
         self.programs = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1:]
         if not self.programs:
             raise Wrong("postgresql is missing: ./dev setup")
-        self.data, self.postmaster = os.path.join(self.cluster, "data"), None
+        self.data, self.postmaster = self.data_place(), None
         self.settings = ["listen_addresses=", "fsync=off", "autovacuum=off", "unix_socket_directories=" + self.cluster]
+
+    def data_place(self):
+        return os.path.join(self.cluster, "data")
 
     # --- the database server ---
 
@@ -486,8 +489,8 @@ class PostgresHost(Host):
     def furnish(self):
         if self.user:
             subprocess.run(["chown", self.user + ":", self.cluster], check=True)
-        self.as_server(subprocess.run, "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--no-sync", check=True,
-                       capture_output=True)
+        self.as_server(subprocess.run, "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--no-sync",
+                       "--wal-segsize=1", check=True, capture_output=True)
         self.server_begins()
         self.sql("CREATE ROLE ledger LOGIN CREATEDB", "CREATE DATABASE ledger OWNER ledger")
         shared = os.path.join(self.app, "shared")
@@ -530,13 +533,16 @@ class DiskHost(Host):
 
     def __init__(self, work, build, kind):
         super().__init__(work, build, False)
+        self.make_disk(kind)
+
+    def make_disk(self, kind):
         self.kind, self.image, self.made = kind, None, 0
-        self.pristine = os.path.join(work, "pristine")
+        self.pristine = os.path.join(self.work, "pristine")
 
     def prepare(self):
         super().prepare()
         with open(self.pristine, "wb") as file:
-            file.truncate((160 if self.kind == "ext4" else 320) * 1024 * 1024)
+            file.truncate((240 if self.kind == "ext4" else 320) * 1024 * 1024)
         make = {"ext4": ["mkfs.ext4", "-q", "-F"], "xfs": ["mkfs.xfs", "-q"]}[self.kind]
         subprocess.run(make + [self.pristine], check=True, stdout=subprocess.DEVNULL)
         subprocess.run(["chmod", "-R", "u+w", self.root], check=True)
@@ -593,3 +599,47 @@ class DiskHost(Host):
     def remove(self):
         self.clear()
         self.unmount()
+
+
+class PostgresDiskHost(DiskHost, PostgresHost):
+    """The ledger on PostgreSQL, with the server's data on the file system whose power is cut. The server waits for the disk,
+    and dies with all others."""
+
+    def __init__(self, work, build, kind):
+        PostgresHost.__init__(self, work, build, kind)
+        self.settings.append("max_wal_size=8MB")
+        self.settings.remove("fsync=off")
+        self.make_disk(kind)
+
+    def data_place(self):
+        return os.path.join(self.root, "srv", "database")
+
+    def furnish(self):
+        os.makedirs(self.data, 0o700)
+        if self.user:
+            subprocess.run(["chown", "-R", self.user + ":", os.path.dirname(self.data)], check=True)
+        super().furnish()
+
+    def learn_new(self):
+        Host.learn_new(self)
+
+    def start_server(self):
+        self.server_is_there()
+        super().start_server()
+
+    def clear(self):
+        """A cluster that was shut down in order is what the disk is made of; whoever is struck has no time for that."""
+        if not self.image:
+            self.server_ends(signal.SIGINT)
+        super().clear()
+
+    def lay(self):
+        DiskHost.lay(self)
+
+    def power_returns(self):
+        super().power_returns()
+        self.server_begins()
+
+    def remove(self):
+        super().remove()
+        shutil.rmtree(self.cluster, ignore_errors=True)

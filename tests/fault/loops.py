@@ -179,8 +179,8 @@ def server_down(host, n):
 def power_cut(host, n):
     """Even points run the app with synchronous = FULL: no acknowledged row may be lost, but for the very last: its sync
     may be under way when the file system goes, and come back as good. Odd ones run it with NORMAL, which promises less:
-    what was acknowledged before the job must be there."""
-    full = n % 2 == 0
+    what was acknowledged before the job must be there. PostgreSQL always promises the first."""
+    full = n % 2 == 0 or host.ledger == "app-postgres"
     host.set_back()
     if full:
         with open(os.path.join(host.app, "shared", "synchronous-full"), "w"):
@@ -251,5 +251,7 @@ LOOPS = {
     "postgres-db-kill": ("postgres", "server", server_killed, None),
     "postgres-db-down": ("postgres", "server", server_down, None),
     "power-ext4": ("ext4", "power", power_cut, None),
+    "postgres-power-ext4": ("postgres-ext4", "power", power_cut, None),
+    "postgres-power-xfs": ("postgres-xfs", "power", power_cut, None),
     "power-xfs": ("xfs", "power", power_cut, None),
 }
