@@ -15,7 +15,9 @@
 
 const Verb verbs[] = {
     {"install", "SOURCE", "install an app from a source", verb_install,
-     "name key checksum trust channel user app-root data-from yes dry-run to detach", CHANGES_HOST, 1, 1,
+     "name key checksum trust channel user app-root privileged-hooks data-from yes dry-run to force take-release "
+     "detach",
+     CHANGES_HOST, 1, 1,
      "SOURCE is the address of a directory with a releases.json (https://...), or a local one.\n"
      "Trust is never taken silently: name the publisher's key, a checksum, or '--trust none'."},
     {"check", "[APP]", "look whether there is something newer", verb_check, "exit-code", TAKES_APP | CHANGES_HOST, 0, 1,
@@ -23,9 +25,9 @@ const Verb verbs[] = {
     {"plan", "APP", "show what an update would do", verb_plan, "to force again rehearse", NEEDS_APP | CHANGES_HOST, 1,
      1, NULL},
     {"update", "[APP]", "bring an app to a newer release", verb_update,
-     "to check dry-run plan yes force again rehearse detach", TAKES_APP | CHANGES_HOST, 0, 1,
+     "to check dry-run plan yes force take-release again rehearse detach", TAKES_APP | CHANGES_HOST, 0, 1,
      "Without APP: all apps, one after the other."},
-    {"rollback", "APP", "go back to an earlier release", verb_rollback, "to yes dry-run detach identity",
+    {"rollback", "APP", "go back to an earlier release", verb_rollback, "to yes dry-run detach identity take-release",
      NEEDS_APP | CHANGES_HOST, 1, 1,
      "Data stay if the older release can run on them; else the newest fitting backup is restored,\nafter what that "
      "loses was said and the present data were saved."},

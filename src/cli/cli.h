@@ -8,8 +8,8 @@
 
 /* One field per option; the rows are in options.c. */
 typedef struct Options {
-    gboolean json, yes, force, dry_run, detach, follow, purge, check_only, exit_code, help, again, rehearse,
-        no_passphrase, unsigned_index, all, wait;
+    gboolean json, yes, force, dry_run, detach, follow, purge, privileged_hooks, take_release, check_only, exit_code,
+        help, again, rehearse, no_passphrase, unsigned_index, all, wait;
     char *to, *plan, *name, *key, *checksum, *trust, *channel, *user, *app_root, *job, *out, *reason, *changelog,
         *severity, *withdraw, *passphrase_file;
     char *data_from, *identity;

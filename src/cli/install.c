@@ -39,7 +39,7 @@ static char *config_text(const Call *call, const char *source, int layout)
     if (layout != LAYOUT_RELEASES)
         toml_add(text, "layout", layout_names[layout]);
     toml_add(text, "user", options->user);
-    if (g_strcmp0(options->user, "root") == 0)
+    if (options->privileged_hooks || g_strcmp0(options->user, "root") == 0)
         g_string_append(text, "privileged_hooks = true\n");
     g_string_append(text, "\n[source]\n");
     g_autofree char *absolute = remote ? NULL : g_canonicalize_filename(source, NULL);
@@ -136,7 +136,10 @@ static Plan *plan_as(Call *call, const char *name, const char *source, int layou
     if (!*planner || !is_new(call, *planner, error) ||
         !run_recover_first(call, call->host, (*planner)->place, (*planner)->journal, error))
         return NULL;
-    PlanWish wish = {.to = call->options.to, .data_from = call->options.data_from, .force = call->options.force};
+    PlanWish wish = {.to = call->options.to,
+                     .data_from = call->options.data_from,
+                     .force = call->options.force,
+                     .take_release = call->options.take_release};
     Plan *plan = planner_update(*planner, &wish, error);
     if (!plan && !(error && *error))
         fault_set(error, FAULT_SOURCE, "%s: the source offers nothing on channel '%s'", name,

@@ -106,6 +106,7 @@ static PlanWish wish_of(const Call *call)
     return (PlanWish){.to = call->options.to,
                       .force = call->options.force,
                       .again = call->options.again,
+                      .take_release = call->options.take_release,
                       .rehearse = call->options.rehearse,
                       .purge = call->options.purge};
 }

@@ -416,6 +416,21 @@ char *job_tree(const Job *job, const char *version)
     return job->layout->in_place ? g_strdup(job->place->root) : place_release(job->place, version, "");
 }
 
+gboolean job_run_hooks(Job *job, const char *name, const GPtrArray *lines, const char *directory, gint64 timeout_ms,
+                       GError **error)
+{
+    Place place = *job->place;
+    PartContext context = job->part;
+    place.change_user = place.change_user && !job->config->app.privileged_hooks;
+    context.place = &place;
+    for (guint i = 0; i < lines->len; i++) {
+        g_autofree char *title = g_strdup_printf("%s hook '%s'", name, (const char *)g_ptr_array_index(lines, i));
+        if (!part_run_line(&context, title, g_ptr_array_index(lines, i), directory, timeout_ms, FAULT_HOOK, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean look_at_unit(const char *unit, gboolean *active, guint64 *restarts, gpointer data, GError **error)
 {
     Job *job = data;

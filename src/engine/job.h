@@ -56,6 +56,11 @@ gboolean job_fact_set(Job *job, const char *key, const char *value, GError **err
  * frees. */
 char *job_tree(const Job *job, const char *version);
 
+/* Runs the lines of a hook one after the other: as the app's user, or as root where the host's configuration lets the
+ * publisher's hooks (privileged_hooks). `name`: "pre_update". FAULT_HOOK. */
+gboolean job_run_hooks(Job *job, const char *name, const GPtrArray *lines, const char *directory, gint64 timeout_ms,
+                       GError **error);
+
 /* A context for probes that look at `version` running from `current`. */
 ProbeContext job_probe_context(Job *job, const char *version);
 

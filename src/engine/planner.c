@@ -438,7 +438,7 @@ Plan *planner_update(Planner *planner, const PlanWish *wish, GError **error)
         g_ptr_array_set_size(plan->objections, 0); /* they spoke against releases that were passed over */
     plan->from = g_strdup(planner->current);
     plan->data = DATA_MIGRATE;
-    plan->take_release = wish->force && planner->config->app.layout == LAYOUT_FILES;
+    plan->take_release = wish->take_release;
     plan->rehearse = (wish->rehearse || planner->config->policy.rehearse) && plan->kind == PLAN_UPDATE;
     if (!plan_sources(planner, plan, choice.release, error))
         return NULL;

@@ -43,6 +43,7 @@ typedef struct PlanWish {
     const char *backup;    /* restore: id; NULL: the newest */
     const char *identity;  /* restore, rollback: file of the private key of an encrypted backup, absolute; NULL */
     gboolean rehearse;     /* update: rehearse it first */
+    gboolean take_release; /* in place: where nobody says who wins, the release does */
     gboolean again;        /* update to the version that is installed already */
 } PlanWish;
 

@@ -235,6 +235,7 @@ Plan *planner_rollback(Planner *planner, const PlanWish *wish, GError **error)
         return NULL;
     }
     plan->identity = g_strdup(wish->identity);
+    plan->take_release = wish->take_release;
     plan->to = g_strdup(record->version);
     plan->to_tree = g_strdup(record->tree);
     g_autoptr(Manifest) target = manifest_from_records(record->manifest, error);

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "base/fs.h"
+#include "engine/hook_units.h"
 #include "engine/live.h"
 
 #include <string.h>
@@ -21,28 +22,19 @@ gboolean activate_undo(Job *job, GError **error)
     return job->layout->revert(&job->part, job->plan->from, error);
 }
 
-static gboolean post_update_hooks(Job *job, GError **error)
-{
-    const GPtrArray *lines = job->manifest->hooks.post_update;
-    for (guint i = 0; i < lines->len; i++) {
-        g_autofree char *title = g_strdup_printf("post_update hook '%s'", (const char *)g_ptr_array_index(lines, i));
-        if (!part_run_line(&job->part, title, g_ptr_array_index(lines, i), job->place->current,
-                           job->manifest->hooks.timeout_ms, FAULT_HOOK, error))
-            return FALSE;
-    }
-    return TRUE;
-}
-
 gboolean start_act(Job *job, GError **error)
 {
     if (!live_start_new(job, error))
         return FALSE;
-    return !step_is_in(step_find("stage"), job->plan->kind) || post_update_hooks(job, error);
+    if (!step_is_in(step_find("stage"), job->plan->kind)) /* a job without hooks does what they would */
+        return hook_units_start(job, error);
+    return job_run_hooks(job, "post_update", job->manifest->hooks.post_update, job->place->current,
+                         job->manifest->hooks.timeout_ms, error);
 }
 
 gboolean start_undo(Job *job, GError **error)
 {
-    return live_stop_new(job, error);
+    return live_stop_new(job, error) && hook_units_stop(job, error);
 }
 
 gboolean probe_act(Job *job, GError **error)

@@ -8,6 +8,7 @@
 #include "engine/claims.h"
 #include "engine/conditions.h"
 #include "engine/data.h"
+#include "engine/hook_units.h"
 #include "engine/live.h"
 #include "engine/live_switch.h"
 #include "engine/preconditions.h"
@@ -65,9 +66,11 @@ static gboolean directories_make(Job *job, GError **error)
     for (guint i = 0; i < G_N_ELEMENTS(paths); i++)
         if (!fs_make_path(paths[i], i < 4 ? 0755 : 0700, error))
             return FALSE;
-    if (job->place->change_user && (chown(job->place->shared, job->place->uid, job->place->gid) != 0 ||
-                                    chown(job->place->logs, job->place->uid, job->place->gid) != 0))
-        return fault_errno(error, FAULT_SYSTEM, errno, "cannot give %s to its user", job->place->shared);
+    /* In place what is shared is the root itself, and that stays ours. */
+    const char *const users[] = {job->place->logs, job->layout->in_place ? NULL : job->place->shared};
+    for (guint i = 0; job->place->change_user && i < G_N_ELEMENTS(users); i++)
+        if (users[i] && chown(users[i], job->place->uid, job->place->gid) != 0)
+            return fault_errno(error, FAULT_SYSTEM, errno, "cannot give %s to its user", users[i]);
     return TRUE;
 }
 
@@ -148,8 +151,8 @@ static gboolean say_conflicts(Job *job, const GPtrArray *conflicts, GError **err
     g_autofree char *more =
         conflicts->len > 1 ? g_strdup_printf(" (and %u more, see 'liftlock logs')", conflicts->len - 1) : g_strdup("");
     fault_set(error, FAULT_POLICY, "%s: %s%s", job->plan->app, (const char *)conflicts->pdata[0], more);
-    return fault_hint(error,
-                      "settle it by hand, or say --force: the release's file comes, and yours is kept beside it");
+    return fault_hint(
+        error, "settle it by hand, or say --take-release: the release's file comes, and yours is kept beside it");
 }
 
 /* In place: what lies there meets what comes, and is prepared, before anybody is disturbed. */
@@ -185,7 +188,7 @@ gboolean ready_act(Job *job, GError **error)
     if (step_is_in(step_find("stage"), job->plan->kind) && !job->layout->promote(&job->part, job->plan->to, error))
         return FALSE;
     return job->layout->prepare_revert(&job->part, job->plan->from, error) && files_arrange(job, error) &&
-           live_equip(job, error);
+           hook_units_record(job, error) && live_equip(job, error);
 }
 
 gboolean ready_undo(Job *job, GError **error)
@@ -255,17 +258,6 @@ gboolean fence_undo(Job *job, GError **error)
 
 /* --- stop ------------------------------------------------------------------------------------------------------- */
 
-static gboolean run_hooks(Job *job, const char *name, const GPtrArray *lines, const char *directory, gint64 timeout_ms,
-                          GError **error)
-{
-    for (guint i = 0; i < lines->len; i++) {
-        g_autofree char *title = g_strdup_printf("%s hook '%s'", name, (const char *)g_ptr_array_index(lines, i));
-        if (!part_run_line(&job->part, title, g_ptr_array_index(lines, i), directory, timeout_ms, FAULT_HOOK, error))
-            return FALSE;
-    }
-    return TRUE;
-}
-
 /* *left: who still has data open, in words; NULL: nobody. */
 static gboolean sessions_look(Job *job, char **left, GError **error)
 {
@@ -313,12 +305,13 @@ gboolean stop_act(Job *job, GError **error)
                             : first        ? place_release(job->place, job->plan->to, "")
                                            : job_tree(job, job->plan->to);
     if (step_is_in(step_find("stage"), job->plan->kind) &&
-        !run_hooks(job, "pre_update", manifest->hooks.pre_update, tree, manifest->hooks.timeout_ms, error))
+        !job_run_hooks(job, "pre_update", manifest->hooks.pre_update, tree, manifest->hooks.timeout_ms, error))
         return FALSE;
     /* The hold comes first: nothing may come back by itself between our stop and our look. */
     if (!claim_set(job->place, CLAIM_HOLD, name, reason, 0, error) || !passes_clear(job->place, error))
         return FALSE;
-    return live_switch_keep(job, error) && live_stop_all(job, error) &&
+    gboolean has_hooks = step_is_in(step_find("stage"), job->plan->kind);
+    return live_switch_keep(job, error) && live_stop_all(job, error) && (has_hooks || hook_units_stop(job, error)) &&
            (live_crosses_any(job) || sessions_gone(job, error));
 }
 
@@ -329,8 +322,11 @@ gboolean stop_undo(Job *job, GError **error)
         return FALSE;
     g_autoptr(GError) hook = NULL;
     if (job->installed && step_is_in(step_find("stage"), job->plan->kind) &&
-        !run_hooks(job, "rollback", job->manifest->hooks.rollback, job->place->current, job->manifest->hooks.timeout_ms,
-                   &hook))
+        !job_run_hooks(job, "rollback", job->manifest->hooks.rollback, job->place->current,
+                       job->manifest->hooks.timeout_ms, &hook))
         job_say(job, "%s", hook->message);
+    g_autoptr(GError) late = NULL;
+    if (!hook_units_start(job, &late)) /* they are the publisher's own to look after */
+        job_say(job, "%s", late->message);
     return claim_lift(job->place, CLAIM_HOLD, name, error) && passes_clear(job->place, error);
 }

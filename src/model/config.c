@@ -41,7 +41,7 @@ static const Key app_keys[] = {
     {"user", KEY_TEXT, IN(app, user), NULL, "user that the app runs as; default: its name"},
     {"group", KEY_TEXT, IN(app, group), NULL, "group that the app runs as; default: the user's"},
     {"manifest", KEY_PATH, IN(app, manifest), NULL, "the manifest's name in a release, where it is not one of ours"},
-    {"privileged_hooks", KEY_BOOL, IN(app, privileged_hooks), "false", "whether the publisher's shell lines may run as root"},
+    {"privileged_hooks", KEY_BOOL, IN(app, privileged_hooks), "false", "whether hooks (pre_update, post_update, rollback) run as root, and an app may run as root"},
     {0},
 };
 

@@ -183,10 +183,10 @@ echo "from the release, again" | put 1.3.0 notes.txt
 publish 1.3.0
 expect_exit 3 lift update bookshelf
 expect_text "$err" "liftlock: bookshelf: notes.txt was edited here and changed by the release"
-expect_text "$err" "  settle it by hand, or say --force: the release's file comes, and yours is kept beside it"
+expect_text "$err" "  settle it by hand, or say --take-release: the release's file comes, and yours is kept beside it"
 expect_same "every file" "$(everything)" "$before"
 expect_same "nobody was stopped" "$(service_pid)" "$pid"
-expect_exit 0 lift update bookshelf --force
+expect_exit 0 lift update bookshelf --take-release
 expect_same "the release's came, and the user's is kept" "$(cat "$root/notes.txt" "$root/notes.txt.before-1.3.0")" "from the release, again
 from me"
 
