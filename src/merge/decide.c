@@ -99,6 +99,8 @@ static void mark_going(MergeItem *item, MergeItem *base)
 static const char *why_not_replaced(Merge *merge, const Three *items, MergeAct act)
 {
     const char *why = merge_why_closed(merge, items->user);
+    if (!items->user->parent && items->user->map != items->release->map && !merge->verbatim)
+        return "the whole is of another kind in the release";
     if (!why && act == MERGE_UPDATED)
         why = why_written_in(merge, items->user, items->base);
     return why ? why : merge_why_closed(merge, items->release);

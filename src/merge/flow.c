@@ -166,7 +166,12 @@ static void lay_only(Flow *flow)
     const Reading *user = &flow->writer->user->reading, *release = &flow->writer->release->reading;
     const MergePlace *place = flow->place;
     const Slot *first = &g_array_index(flow->slots, Slot, 0);
-    gboolean own_lines = first->item->own_lines;
+    gsize start = place->start; /* behind comments, if there are any: then lines are needed */
+    for (gsize at = place->start; at < place->close; at++) {
+        if (!strchr(" \t\r\n", user->bytes[at]))
+            start = at + 1;
+    }
+    gboolean own_lines = first->item->own_lines || start > place->start;
     g_autofree char *outer = merge_indent_at(user, place->start - 1);
     g_autofree char *from = merge_indent_at(release, first->item->block.start);
     g_autofree char *around = merge_indent_at(release, first->item->in->start - 1);
@@ -183,11 +188,6 @@ static void lay_only(Flow *flow)
     }
     if (own_lines)
         g_string_append(text, outer);
-    gsize start = place->start;
-    for (gsize at = place->start; at < place->close; at++) {
-        if (!strchr(" \t\r\n", user->bytes[at]))
-            start = at + 1;
-    }
     merge_edit_add(flow->writer, start, place->close, g_string_free(text, FALSE), FALSE);
 }
 

@@ -97,6 +97,8 @@ static gboolean read_line(Ini *ini, const MergeLine *line, GError **error)
     } else if (!blank) {
         good = read_key(ini, line, at, error);
     }
+    if (!blank) /* a key may stand there again, or the section */
+        ini->place->owner->block.end = line->next;
     ini->goes_on = !blank && ini->item && merge_ends_in_backslash(ini->reading, line);
     ini->lead = line->next;
     return good;
@@ -108,12 +110,9 @@ static void close_sections(MergeDoc *doc)
     const Reading *reading = &doc->reading;
     for (guint i = 0; i < doc->sections->entries->len; i++) {
         MergeItem *section = g_ptr_array_index(doc->sections->entries, i);
-        const GPtrArray *lines = section->holds->entries;
         const MergeItem *next =
             i + 1 < doc->sections->entries->len ? g_ptr_array_index(doc->sections->entries, i + 1) : NULL;
         gsize limit = next ? next->lead.start : reading->size, at = section->block.end;
-        if (lines->len)
-            at = MAX(at, ((const MergeItem *)g_ptr_array_index(lines, lines->len - 1))->block.end);
         while (at < limit && !section->closed) {
             gsize first = merge_skip_space(reading, at, limit);
             if (first == limit || !strchr("#;", reading->bytes[first]))

@@ -241,6 +241,21 @@ static gboolean read_further(Yaml *yaml, GError **error)
     return TRUE;
 }
 
+/* Line breaks that YAML knows and our lines do not. */
+static gboolean has_odd_breaks(const Reading *reading)
+{
+    static const char *const breaks[] = {"\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};
+    for (gsize i = 0; i < G_N_ELEMENTS(breaks); i++) {
+        if (g_strstr_len(reading->bytes, (gssize)reading->size, breaks[i]))
+            return TRUE;
+    }
+    for (gsize i = 0; i < reading->size; i++) {
+        if (reading->bytes[i] == '\r' && (i + 1 == reading->size || reading->bytes[i + 1] != '\n'))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static gboolean read_stream(Yaml *yaml, GError **error)
 {
     if (!yaml_next_event(yaml, error) || !yaml_next_event(yaml, error) || !read_root(yaml, error))
@@ -259,6 +274,8 @@ gboolean merge_read_yaml(MergeDoc *doc, GError **error)
     yaml_parser_set_encoding(&yaml.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&yaml.parser, (const unsigned char *)yaml.reading->bytes, yaml.reading->size);
     gboolean good = read_stream(&yaml, error);
+    if (good && has_odd_breaks(yaml.reading))
+        doc->root->closed = "the file has line breaks of an unusual kind";
     yaml_drop_event(&yaml);
     yaml_parser_delete(&yaml.parser);
     g_free(yaml.bytes_of);
