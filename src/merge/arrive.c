@@ -43,6 +43,8 @@ static void bring_header(MergePlace *sections, MergeItem *table)
 /* A line of a table that is here, but has no header. */
 static MergePlace *place_in_dotted(Merge *merge, MergeItem *item, MergeItem *table, MergeArrival *arrival)
 {
+    if (item->parent->arrives) /* its header is on its way */
+        return item->in;
     const MergeItem *dotted = find_dotted(table, FALSE);
     if (dotted) {
         const char *key = merge->user->reading.bytes + dotted->key_start;

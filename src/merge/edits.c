@@ -15,6 +15,11 @@ const char *merge_newline(const MergeWriter *writer)
     return writer->user->crlf ? "\r\n" : "\n";
 }
 
+gboolean merge_has_lines(const Reading *reading, MergeSpan span)
+{
+    return memchr(reading->bytes + span.start, '\n', span.end - span.start) != NULL;
+}
+
 char *merge_indent_at(const Reading *reading, gsize at)
 {
     gsize start = merge_line_start(reading, at);
@@ -25,9 +30,8 @@ void merge_carry(const MergeWriter *writer, GString *out, MergeSpan span, const 
 {
     const Reading *reading = &writer->release->reading;
     for (gsize at = span.start; at < span.end;) {
-        gsize next = MIN(merge_line_end(reading, at), span.end), end = next;
-        gboolean newline = reading->bytes[end - 1] == '\n';
-        end -= newline;
+        const char *newline = memchr(reading->bytes + at, '\n', span.end - at);
+        gsize next = newline ? (gsize)(newline - reading->bytes) + 1 : span.end, end = next - (newline != NULL);
         if (newline && end > at && reading->bytes[end - 1] == '\r')
             end--;
         gsize n_from = from ? strlen(from) : 0;

@@ -110,7 +110,9 @@ static void lay_gone(Flow *flow, guint i)
 static void append_entry(const Flow *flow, GString *text, const Slot *slot, const char *to, gboolean comma)
 {
     const MergeItem *item = slot->item;
-    g_autofree char *from = merge_indent_at(&flow->writer->release->reading, item->block.start);
+    const Reading *release = &flow->writer->release->reading;
+    gboolean shifts = merge_has_lines(release, item->block);
+    g_autofree char *from = shifts ? merge_indent_at(release, item->block.start) : NULL;
     merge_carry(flow->writer, text, item->block, from, to);
     if (comma)
         g_string_append_c(text, ',');
@@ -121,7 +123,7 @@ static void append_lines(const Flow *flow, GString *text, const Slot *slot, cons
 {
     const MergeItem *item = slot->item;
     const Reading *release = &flow->writer->release->reading;
-    g_autofree char *from = merge_indent_at(release, item->block.start);
+    g_autofree char *from = item->own_lines ? merge_indent_at(release, item->block.start) : NULL;
     merge_carry(flow->writer, text, item->lead, from, to);
     g_string_append(text, to);
     append_entry(flow, text, slot, to, comma);
@@ -143,7 +145,8 @@ static void append_gap(const Flow *flow, GString *text, const MergeItem *item)
 static void lay_beside(Flow *flow, const Slot *slot, const MergeItem *entry, gboolean behind, gboolean comma)
 {
     const Reading *user = &flow->writer->user->reading;
-    g_autofree char *to = merge_indent_at(user, entry->block.start);
+    gboolean shifts = entry->own_lines || merge_has_lines(&flow->writer->release->reading, slot->item->block);
+    g_autofree char *to = shifts ? merge_indent_at(user, entry->block.start) : NULL;
     GString *text = g_string_new(NULL);
     gsize at = behind ? entry->tail : entry->own_lines ? entry->lead.start : entry->block.start;
     if (entry->own_lines) {

@@ -134,24 +134,38 @@ static gsize lead_start(const Json *json, gsize line, gsize limit)
     return line;
 }
 
+/* The first byte of the line, if nothing but white space and comments stands between it and `at`; else G_MAXSIZE. Never
+ * looks at more than that: all of a file may be one line. */
+static gsize own_line(const Json *json, gsize at)
+{
+    while (at > 0 && strchr(" \t\r", json->masked[at - 1]))
+        at--;
+    return at == 0 || json->masked[at - 1] == '\n' ? at : G_MAXSIZE;
+}
+
+/* Behind the newline, if nothing but white space and comments stands between it and `at`; else 0. */
+static gsize own_line_end(const Json *json, gsize at)
+{
+    while (at < json->reading->size && strchr(" \t\r", json->masked[at]))
+        at++;
+    return at < json->reading->size && json->masked[at] == '\n' ? at + 1 : 0;
+}
+
 /* What stands around an entry: its lines, its comments, its comma. */
 static void place_entry(const Json *json, MergeItem *item, gsize limit)
 {
-    const Reading *reading = json->reading;
-    gsize line = merge_line_start(reading, item->block.start), at = skip(json, item->block.end);
+    gsize line = own_line(json, item->block.start), at = skip(json, item->block.end);
     if (json->masked[at] == ',')
         item->comma = at;
     item->tail = item->comma ? item->comma + 1 : item->block.end;
-    gsize end = merge_line_end(reading, item->tail);
-    item->own_lines = line >= limit && is_blank(json->masked, line, item->block.start) &&
-                      is_blank(json->masked, item->tail, end) && end > item->tail && reading->bytes[end - 1] == '\n';
-    item->lead = (MergeSpan){line, line};
-    if (!item->own_lines)
+    gsize end = own_line_end(json, item->tail);
+    item->own_lines = line != G_MAXSIZE && line >= limit && end;
+    if (!item->own_lines) {
         item->lead = (MergeSpan){item->block.start, item->block.start};
-    else
-        item->lead.start = lead_start(json, line, limit);
-    if (item->own_lines)
-        item->tail = end;
+        return;
+    }
+    item->lead = (MergeSpan){lead_start(json, line, limit), line};
+    item->tail = end;
 }
 
 static gboolean read_map(Json *json, MergeItem *map, const Node *node, gsize at, GError **error);

@@ -215,6 +215,7 @@ static void lay_replaced(MergeWriter *writer, const MergeItem *item)
     gboolean section = item->in && item->in == writer->user->sections, loose = item->loose || with->loose;
     gboolean shifts = writer->language->shift == SHIFT_ALL && item->parent && !section;
     MergeSpan old = loose ? item->rest : item->text, new = loose ? with->rest : with->text;
+    shifts = shifts && merge_has_lines(&writer->release->reading, new);
     g_autofree char *from = shifts ? merge_indent_at(&writer->release->reading, with->block.start) : NULL;
     g_autofree char *to = shifts ? merge_indent_at(&writer->user->reading, item->block.start) : NULL;
     GString *text = g_string_new(NULL);

@@ -258,5 +258,9 @@ void merge_carry(const MergeWriter *writer, GString *out, MergeSpan span, const 
 const char *merge_newline(const MergeWriter *writer);
 void merge_end_line(const MergeWriter *writer, GString *text); /* unless it is ended */
 
+/* Whether a span reaches into a second line: only then does its indentation matter, and is looked for: all of a file
+ * may be one line. */
+gboolean merge_has_lines(const Reading *reading, MergeSpan span);
+
 /* The white space at the beginning of the line of a byte. The caller frees. */
 char *merge_indent_at(const Reading *reading, gsize at);
