@@ -162,8 +162,8 @@ gboolean merge_bring(Merge *merge, MergeItem *item, const char **why)
     arrival->item = item;
     MergePlace *place = place_for(merge, item, arrival);
     const MergeItem *owner = place ? place->owner : NULL;
-    if (!place || (owner && owner->closed && !merge->verbatim)) {
-        *why = place ? owner->closed : no_place;
+    *why = !place ? no_place : owner && owner->closed ? owner->closed : place->shut;
+    if (*why) {
         g_free(arrival);
         return FALSE;
     }

@@ -112,6 +112,10 @@ static void close_sections(MergeDoc *doc)
         MergeItem *section = g_ptr_array_index(doc->sections->entries, i);
         const MergeItem *next =
             i + 1 < doc->sections->entries->len ? g_ptr_array_index(doc->sections->entries, i + 1) : NULL;
+        MergePlace *above =
+            i ? ((MergeItem *)g_ptr_array_index(doc->sections->entries, i - 1))->holds : doc->root->holds;
+        if (strchr(" \t", reading->bytes[section->block.start])) /* it would go on with a key above it */
+            above->shut = "the header below it is indented";
         gsize limit = next ? next->lead.start : reading->size, at = section->block.end;
         while (at < limit && !section->closed) {
             gsize first = merge_skip_space(reading, at, limit);

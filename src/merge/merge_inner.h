@@ -67,6 +67,7 @@ struct MergePlace {
     gsize start;         /* where the first entry goes */
     gsize close;         /* braces: the closing one */
     gboolean flow;       /* entries stand in braces, between commas */
+    const char *shut;    /* why nothing can be added here; NULL if it can */
     GPtrArray *arrivals; /* MergeArrival *, what comes into this place */
 };
 
