@@ -33,6 +33,12 @@ static void indentation(void)
            "f:2: conflict: u.name: changed here and in the release\nf: added: u.list\n"});
 }
 
+static void indented_headers(void)
+{
+    CHECK({"", "  [a]\nx = 1\n", "k = 1\n", "  [a]\nx = 1\n", "f: conflict: k: the header below it is indented\n"},
+          {"", "[a]\nx =\n  1", " [b]\ny = 1\n", "[a]\nx =\n  1\n\n[b]\ny = 1", "f: added: b\n"});
+}
+
 static void repeated(void)
 {
     CHECK({"[S]\nExec=\nExec=/a\nUser=x\n", "[S]\nExec=\nExec=/a\nUser=y\n", "[S]\nExec=\nExec=/b\nUser=x\n",
@@ -62,6 +68,7 @@ int main(int argc, char **argv)
     g_test_add_func("/ini/a value is exchanged, what stands around it stays", values);
     g_test_add_func("/ini/sections come and go with their comments", sections);
     g_test_add_func("/ini/new lines are indented as their neighbours are", indentation);
+    g_test_add_func("/ini/a header never becomes part of a value", indented_headers);
     g_test_add_func("/ini/what is repeated is one, or a conflict", repeated);
     g_test_add_func("/ini/a key in other letter case is not added beside its twin", letter_case);
     g_test_add_func("/ini/errors have a place and the code of their text", refused);
