@@ -48,6 +48,15 @@ static const char *const about_rights =
     " ('foreign_settings', (SELECT count(*) FROM pg_catalog.pg_db_role_setting s, pg_catalog.pg_database d"
     "    WHERE d.datname = $1 AND s.setdatabase = d.oid AND s.setrole <> 0)::text)) AS t(k, v)";
 
+/* What a role that owns its database may not make again in another one: a restore would fail at it. */
+static const char *const extensions_above =
+    "SELECT 'extensions_above', coalesce(string_agg(quote_ident(e.extname), ', ' ORDER BY e.extname), '')"
+    " FROM pg_catalog.pg_extension e WHERE e.oid >= 16384"
+    " AND NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)"
+    " AND EXISTS (SELECT FROM pg_catalog.pg_available_extension_versions v"
+    "    WHERE v.name = e.extname AND v.version = e.extversion AND v.superuser";
+#define VERSION_WITH_TRUST 130000
+
 static gboolean add_rows(Node *answer, const PGresult *rows)
 {
     for (int i = 0; i < PQntuples(rows); i++)
@@ -61,6 +70,11 @@ Node *postgres_look(const Node *request, GError **error)
     g_autoptr(PGresult) database = app ? postgres_rows(app, error, about_database, NULL) : NULL;
     g_autoptr(Node) answer = node_new_map();
     if (!database || !add_rows(answer, database))
+        return NULL;
+    g_autofree char *sql =
+        g_strconcat(extensions_above, PQserverVersion(app) >= VERSION_WITH_TRUST ? " AND NOT v.trusted)" : ")", NULL);
+    g_autoptr(PGresult) extensions = postgres_rows(app, error, sql, NULL);
+    if (!extensions || !add_rows(answer, extensions))
         return NULL;
     /* Behind a pooler the process that answers is not the one that the connection was made with. */
     node_set_bool(answer, "pooled", atoi(node_get_text(answer, "backend_pid", "0")) != PQbackendPID(app));

@@ -171,6 +171,19 @@ static void object_to_kind(const DataSet *set, const PostgresFound *found, GPtrA
                found->name, LONGEST_KIND);
 }
 
+/* The copy that goes back by renames has them all; a dump is restored by the app's role. */
+static void object_to_extensions(const DataSet *set, const PostgresFound *found, GPtrArray *objections)
+{
+    const char *above = node_get_text(found->look, "extensions_above", "");
+    if (*above)
+        objection_add(objections, FAULT_REQUIREMENT, "--force",
+                      "a superuser may write 'trusted = true' into the extension's control file; --force goes on with "
+                      "backups that nobody can restore",
+                      "data '%s': only a superuser may create what the database '%s' has, and '%s' could not restore a "
+                      "backup of it: extension %s",
+                      set->name, found->name, found->role, above);
+}
+
 static void object_to_sessions(const PartContext *context, const DataSet *set, const PostgresFound *found,
                                GPtrArray *objections)
 {
@@ -242,6 +255,7 @@ void postgres_object(const PartContext *context, const DataSet *set, GPtrArray *
         return;
     }
     object_to_kind(set, &found, objections);
+    object_to_extensions(set, &found, objections);
     object_to_tools(context, set, &found, objections);
     note_what_is_outside(set, &found, notes);
     if (!ask_rights(context, set, &found, &local)) {
