@@ -6,13 +6,30 @@
 
 #include <string.h>
 
-void data_object(const PartContext *context, const GPtrArray *sets, GPtrArray *objections, GPtrArray *notes)
+/* Copies, dumps and notes go by the name of a set: two of one name would lie one over the other. */
+static void object_to_names(const GPtrArray *sets, GPtrArray *objections)
 {
+    for (guint i = 0; i < sets->len; i++)
+        for (guint j = i + 1; j < sets->len; j++) {
+            const DataSet *one = g_ptr_array_index(sets, i), *other = g_ptr_array_index(sets, j);
+            if (strcmp(one->name, other->name) == 0)
+                objection_add(objections, FAULT_MANIFEST, NULL, "the publisher gives other data a name of their own",
+                              "data '%s' would be two: %s, and %s of the other release", one->name,
+                              one->path ? one->path : one->url_from, other->path ? other->path : other->url_from);
+        }
+}
+
+void data_object(const PartContext *context, const GPtrArray *sets, gboolean copied, GPtrArray *objections,
+                 GPtrArray *notes)
+{
+    object_to_names(sets, objections);
     for (guint i = 0; i < sets->len; i++) {
         const DataSet *set = g_ptr_array_index(sets, i);
         const BackupDriver *driver = backup_find(set, NULL); /* whoever uses it says what is wrong with it */
         if (driver && driver->object)
             driver->object(context, set, objections, notes);
+        if (driver && driver->object_to_copy && copied)
+            driver->object_to_copy(context, set, objections);
     }
 }
 

@@ -4,8 +4,10 @@
 
 #include "engine/job.h"
 
-/* What speaks against touching these sets now, and what a person should know of them. */
-void data_object(const PartContext *context, const GPtrArray *sets, GPtrArray *objections, GPtrArray *notes);
+/* What speaks against touching these sets now (`copied`: and against copying them in the fence), and what a person
+ * should know of them. */
+void data_object(const PartContext *context, const GPtrArray *sets, gboolean copied, GPtrArray *objections,
+                 GPtrArray *notes);
 
 /* Rule 12: adds the names ("database", "SYSTEM/NAME") under which the sets belong to one app. `names` owns its texts.
  * FALSE: what one of them is called cannot be found out now. */

@@ -383,7 +383,9 @@ static void object_to_data(const Planner *planner, const PartContext *part, Plan
     if (planner->installed)
         data_sets_add(sets, own, planner->installed);
     data_sets_add(sets, own, planner->manifest);
-    data_object(part, sets, plan->objections, plan->notes);
+    gboolean copied =
+        plan->kind == PLAN_UPDATE && plan->copy == COPY_ALWAYS && planner->manifest->fence.mode != FENCE_NONE;
+    data_object(part, sets, copied, plan->objections, plan->notes);
 }
 
 static void plan_object(Planner *planner, Plan *plan, const Release *release)

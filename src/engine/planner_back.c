@@ -45,7 +45,8 @@ static void object_to_data(const Planner *planner, Plan *plan, const Manifest *t
     encryption_object(planner->config, planner->place, plan->data == DATA_RESTORE ? plan->backup : NULL, plan->identity,
                       plan->objections);
     if (plan->kind != PLAN_BACKUP)
-        data_object(&part, sets, plan->objections, plan->notes);
+        data_object(&part, sets, planner->installed->fence.mode != FENCE_NONE || plan->data == DATA_RESTORE,
+                    plan->objections, plan->notes);
 }
 
 Plan *planner_simple(Planner *planner, PlanKind kind, const PlanWish *wish, GError **error)

@@ -143,7 +143,7 @@ static gboolean changes_nothing(Job *job)
 
 /* Without a fence nobody is at rest, and a copy would be a lie; the plan has proved that none is needed. (Where other
  * data come in, all services were stopped and observed to be.) */
-static gboolean copies(Job *job)
+gboolean data_is_to_be_copied(Job *job)
 {
     gboolean changes_data = !job->installed || step_is_in(step_find("stage"), job->plan->kind);
     const Manifest *manifest = changes_data ? job->manifest : job->installed;
@@ -177,12 +177,12 @@ gboolean data_is_copied(Job *job)
 
 gboolean data_went_back(Job *job)
 {
-    return step_is_in(step_find("copy"), job->plan->kind) && copies(job) && !data_is_copied(job);
+    return step_is_in(step_find("copy"), job->plan->kind) && data_is_to_be_copied(job) && !data_is_copied(job);
 }
 
 gboolean copy_act(Job *job, GError **error)
 {
-    if (!copies(job))
+    if (!data_is_to_be_copied(job))
         return TRUE;
     room_release_work(job);
     /* Before the copies: reading a database may tidy its files up. */

@@ -131,7 +131,7 @@ static gboolean preconditions_hold(Job *job, GError **error)
     if (step_is_in(step_find("stage"), job->plan->kind))
         release_conditions(job, objections);
     if (step_is_in(step_find("copy"), job->plan->kind))
-        data_object(&job->part, job->sets, objections, notes);
+        data_object(&job->part, job->sets, data_is_to_be_copied(job), objections, notes);
     for (guint i = 0; i < objections->len; i++) {
         const Objection *objection = g_ptr_array_index(objections, i);
         if (!was_overridden(job, objection))

@@ -49,8 +49,9 @@ gboolean stop_act(Job *job, GError **error);
 gboolean stop_undo(Job *job, GError **error);
 gboolean copy_act(Job *job, GError **error);
 gboolean copy_undo(Job *job, GError **error);
-gboolean data_is_copied(Job *job); /* there is a copy, and its undo would put it back */
-gboolean data_went_back(Job *job); /* there was one, and it did; asked before any step after commit began */
+gboolean data_is_to_be_copied(Job *job); /* as far as is known; asked after trial */
+gboolean data_is_copied(Job *job);       /* there is a copy, and its undo would put it back */
+gboolean data_went_back(Job *job);       /* there was one, and it did; asked before any step after commit began */
 gboolean migrate_act(Job *job, GError **error), migrate_undo(Job *job, GError **error);
 gboolean activate_act(Job *job, GError **error);
 gboolean activate_undo(Job *job, GError **error);

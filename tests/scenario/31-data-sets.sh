@@ -67,3 +67,12 @@ grep -q "^liftlock: bookshelf: backup [^ ]* is no longer in $host/var/lib/liftlo
 verdict "it says that the backup is gone" $?
 expect_same "nobody was stopped" "$(service_pid)" "$pid"
 shows 2.0.0 "$two"
+
+note "a release that calls other data by the name of those that are here is refused before anybody is stopped"
+tree_make 2.1.0 2.0.0
+tree_edit 2.1.0 liftlock.yaml 's|path: shared/books.db|path: shared/library.db|'
+publish 2.1.0
+expect_exit 1 lift update bookshelf
+expect_text "$err" "liftlock: bookshelf: data 'books' would be two: shared/books.db, and shared/library.db of the other release"
+expect_text "$err" "  the publisher gives other data a name of their own"
+expect_same "nobody was stopped" "$(service_pid)" "$pid"

@@ -58,6 +58,27 @@ static void database_has_one_app(gconstpointer data)
     g_assert_null(objection->override);
 }
 
+static void name_is_of_one_set(gconstpointer data)
+{
+    const Stage *stage = data;
+    DataSet old = {.name = (char *)"books", .driver = (char *)"sqlite", .path = (char *)"shared/books.db"};
+    DataSet new = {.name = (char *)"books", .driver = (char *)"sqlite", .path = (char *)"shared/library.db"};
+    g_autoptr(GPtrArray) sets = g_ptr_array_new();
+    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) objections = g_ptr_array_new_with_free_func((GDestroyNotify)objection_free);
+    g_autoptr(Place) library = app_new(stage, "library");
+    PartContext context = {.place = library, .lock_fd = -1};
+    g_ptr_array_add(sets, &old);
+    g_ptr_array_add(sets, &new);
+    data_object(&context, sets, FALSE, objections, notes);
+    g_assert_cmpuint(objections->len, ==, 1);
+    const Objection *objection = objections->pdata[0];
+    g_assert_cmpint(objection->code, ==, FAULT_MANIFEST);
+    g_assert_cmpstr(objection->text, ==,
+                    "data 'books' would be two: shared/books.db, and shared/library.db of the other release");
+    g_assert_cmpstr(objection->hint, ==, "the publisher gives other data a name of their own");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -73,6 +94,7 @@ int main(int argc, char **argv)
     stage.journal = journal_open(stage.host, FALSE, &error);
     g_assert_no_error(error);
     g_test_add_data_func("/data/a database belongs to one app", &stage, database_has_one_app);
+    g_test_add_data_func("/data/a name belongs to one set", &stage, name_is_of_one_set);
     int status = g_test_run();
     journal_close(stage.journal);
     server_end(&stage.server);

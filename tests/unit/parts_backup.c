@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/fault.h"
 #include "base/fs.h"
+#include "model/policy.h"
 #include "parts/backup/backup.h"
 #include "parts/backup/drivers.h"
 #include "parts/backup/swap.h"
@@ -1242,6 +1243,12 @@ static int copy_mount_point(Scene *scene)
     assert_fault(error, FAULT_BACKUP,
                  "data 'all': shared is a mount point, which no rename can replace\n"
                  "name a directory inside of it, or mount the directory above it");
+    g_autoptr(GPtrArray) objections = g_ptr_array_new_with_free_func((GDestroyNotify)objection_free);
+    scene->driver->object_to_copy(&scene->context, &scene->set, objections);
+    g_assert_cmpuint(objections->len, ==, 1);
+    const Objection *objection = objections->pdata[0];
+    g_assert_cmpint(objection->code, ==, FAULT_REQUIREMENT);
+    g_assert_cmpstr(objection->text, ==, "data 'all': shared is a mount point, which no rename can replace");
     return 0;
 }
 

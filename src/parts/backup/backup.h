@@ -15,6 +15,9 @@ typedef struct BackupDriver {
     /* What speaks against updating with these data as they are now (objections: Objection), and what a person should
      * know of them (notes: char *). Asked in the plan and again in ready. NULL: nothing ever does. */
     void (*object)(const PartContext *context, const DataSet *set, GPtrArray *objections, GPtrArray *notes);
+    /* What speaks against a copy in the fence, where one is to be made: asked before anybody is disturbed. NULL:
+     * nothing that `object` does not say. */
+    void (*object_to_copy)(const PartContext *context, const DataSet *set, GPtrArray *objections);
     /* The name under which they belong to one app (rule 12), where neither a path nor a unit says so; NULL: it cannot
      * be found out now. May be NULL. The caller frees. */
     char *(*claim)(const PartContext *context, const DataSet *set);

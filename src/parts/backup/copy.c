@@ -3,6 +3,7 @@
 #include "parts/backup/copy.h"
 #include "base/fault.h"
 #include "base/fs.h"
+#include "model/policy.h"
 #include "parts/backup/look.h"
 #include "parts/backup/swap.h"
 
@@ -171,6 +172,17 @@ static gboolean refuse_mount(int live, const char *name, const DataSet *set, GEr
         return TRUE;
     fault_set(error, FAULT_BACKUP, "%s is a mount point, which no rename can replace", set->path);
     return fault_hint(error, "name a directory inside of it, or mount the directory above it");
+}
+
+void copy_object(const PartContext *context, const DataSet *set, GPtrArray *objections)
+{
+    g_autofree char *name = NULL;
+    g_autoptr(GError) error = NULL;
+    fs_fd int live = copy_open_live(context->place, set, &name, &error);
+    if (live >= 0 ? refuse_mount(live, name, set, &error) : !error)
+        return;
+    g_autofree char *text = fault_text(error), *hint = fault_hint_of(error);
+    objection_add(objections, FAULT_REQUIREMENT, NULL, hint, "data '%s': %s", set->name, text);
 }
 
 static gboolean sync_one(int dirfd, const char *name, GError **error)

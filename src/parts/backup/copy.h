@@ -25,6 +25,8 @@ typedef struct CopyKind {
 
 /* Faults say nothing of the set's name: the drivers' callers do, see backup.h. */
 gboolean copy_make(const PartContext *context, const DataSet *set, const CopyKind *kind, GError **error);
+/* What copy_make would refuse because of where the data lie. */
+void copy_object(const PartContext *context, const DataSet *set, GPtrArray *objections);
 gboolean copy_changed(const PartContext *context, const DataSet *set, const CopyKind *kind);
 gboolean copy_put_back(const PartContext *context, const DataSet *set, const CopyKind *kind, GError **error);
 /* `directory` -1: the dump holds nothing, as there was nothing. */

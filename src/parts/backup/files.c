@@ -202,6 +202,7 @@ const BackupDriver backup_files = {
     .name = "files",
     .summary = "a file or a directory; blocks are shared where the file system can",
     .keys = no_keys,
+    .object_to_copy = copy_object,
     .sessions = files_sessions,
     .size = files_size,
     .fingerprint = files_fingerprint,

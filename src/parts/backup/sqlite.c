@@ -328,6 +328,7 @@ const BackupDriver backup_sqlite = {
     .name = "sqlite",
     .summary = "a SQLite database; dumped through its own backup interface while it is in use",
     .keys = no_keys,
+    .object_to_copy = copy_object,
     .sessions = sqlite_sessions,
     .size = sqlite_size,
     .fingerprint = sqlite_fingerprint,
