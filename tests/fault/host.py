@@ -571,7 +571,11 @@ class DiskHost(Host):
     def unmount(self):
         if not self.image:
             return
-        subprocess.run(["umount", self.root], check=True)
+        deadline = time.monotonic() + 10
+        while subprocess.run(["umount", self.root], check=False, stderr=subprocess.DEVNULL).returncode != 0:
+            if time.monotonic() > deadline:  # a process that is on its way out may still hold files
+                raise Wrong("the file system at %s cannot be unmounted" % self.root)
+            time.sleep(0.01)
         image, self.image = self.image, None  # whatever comes now, it is no longer mounted
         deadline = time.monotonic() + 20
         while self.is_attached(image):
