@@ -19,6 +19,11 @@ typedef enum {
     TO_MAINTENANCE, /* "postgres" or "template1", as who may create and rename databases */
 } Destination;
 
+/* While the app serves somebody may keep a table for himself. We wait a while, and then it is his turn. */
+#define POSTGRES_LOCK_WAIT_MS "30000"
+#define POSTGRES_BEGIN_READING                                                                                         \
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = " POSTGRES_LOCK_WAIT_MS
+
 PGconn *postgres_connect(const Node *request, Destination destination, GError **error);
 /* The same as who may create databases, to one of ours. */
 PGconn *postgres_connect_to(const Node *request, const char *database, GError **error);

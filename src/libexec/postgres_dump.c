@@ -14,7 +14,6 @@
 #define DEBIAN_PROGRAMS "/usr/lib/postgresql"
 #define NEWEST_MAJOR 99
 #define SAID_BYTES 400
-#define LOCK_WAIT "30000" /* ms: somebody may keep a table for himself while the app serves; then it is his turn */
 
 /* --- the programs --- */
 
@@ -133,9 +132,7 @@ Node *postgres_dump(const Node *request, GError **error)
 {
     g_autoptr(PGconn) connection = postgres_connect(request, TO_APP, error);
     g_autofree char *database = connection ? postgres_database(request, error) : NULL;
-    if (!database ||
-        !postgres_run(connection,
-                      "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = " LOCK_WAIT, error))
+    if (!database || !postgres_run(connection, POSTGRES_BEGIN_READING, error))
         return NULL;
     g_autoptr(PGresult) snapshot = postgres_rows(connection, error, "SELECT pg_export_snapshot()", NULL);
     g_autofree char *program = find_program("pg_dump", PQserverVersion(connection) / 10000, error);
@@ -145,7 +142,8 @@ Node *postgres_dump(const Node *request, GError **error)
         return NULL;
     g_autofree char *from = g_strconcat("--snapshot=", PQgetvalue(snapshot, 0, 0), NULL);
     const char *const argv[] = {
-        program, "--format=custom", "--no-password", from, "--lock-wait-timeout=" LOCK_WAIT, "--dbname", to, NULL};
+        program, "--format=custom", "--no-password", from, "--lock-wait-timeout=" POSTGRES_LOCK_WAIT_MS, "--dbname", to,
+        NULL};
     gboolean good = run_program(argv, "pg_dump", passfile, -1, (int)node_get_int(request, "file_fd", -1), error);
     if (passfile >= 0)
         close(passfile);

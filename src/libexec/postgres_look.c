@@ -194,7 +194,7 @@ static gboolean append_books(PGconn *connection, GString *text, GError **error)
 Node *postgres_fingerprint(const Node *request, GError **error)
 {
     g_autoptr(PGconn) connection = postgres_connect(request, TO_APP, error);
-    if (!connection || !postgres_run(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", error))
+    if (!connection || !postgres_run(connection, POSTGRES_BEGIN_READING, error))
         return NULL;
     g_autofree char *shape = postgres_catalogue(connection, error);
     if (!shape)

@@ -51,7 +51,7 @@ holder "${LOCK_S:-2}" >/dev/null &
 ok "the table is held" wait_for 5 is_held
 if [ "${LOCK_S:-2}" -gt 30 ]; then # on demand: nobody waits for ever
     expect_exit 1 lift update bayanat
-    expect_text "$err" "liftlock: dump: data 'main': pg_dump failed: pg_dump: error: query failed: ERROR:  canceling statement due to lock timeout"
+    expect_text "$err" "liftlock: data 'main': canceling statement due to lock timeout (55P03)"
     inside pkill -f pg_slee[p]
 fi
 expect_exit 0 lift update bayanat
