@@ -272,12 +272,13 @@ static gint64 schema_version(Database *database)
 }
 
 /* The version is read again inside the transaction: another process may have been faster. */
-static gboolean migrate_one(Database *database, const DatabaseMigration *migration, GError **error)
+static gboolean migrate_one(Database *database, const DatabaseMigration *migration, DatabaseGate gate, GError **error)
 {
     if (!database_begin(database, error))
         return FALSE;
     g_autofree char *mark = g_strdup_printf("PRAGMA user_version = %d", migration->version);
-    if (schema_version(database) >= migration->version) {
+    gint64 present = schema_version(database);
+    if (present >= migration->version || (present > 0 && gate && !gate(database))) {
         database_rollback(database);
         return TRUE;
     }
@@ -287,32 +288,47 @@ static gboolean migrate_one(Database *database, const DatabaseMigration *migrati
     return FALSE;
 }
 
-static gboolean migrate(Database *database, const DatabaseMigration *migrations, guint n_migrations, GError **error)
+gboolean database_is_known(Database *database, const DatabaseMigration *migrations, guint n_migrations, GError **error)
 {
     gint64 present = schema_version(database);
     int newest = n_migrations > 0 ? migrations[n_migrations - 1].version : 0;
-    if (n_migrations > 0 && present > newest) {
-        g_autofree char *shown = fs_display(database->path);
-        fault_set(error, FAULT_CONFIG, "'%s' was written by a newer version (schema %d, this one knows %d)", shown,
-                  (int)present, newest);
-        return fault_hint(error, "use the newer version of liftlock");
-    }
+    if (n_migrations == 0 || present <= newest)
+        return TRUE;
+    g_autofree char *shown = fs_display(database->path);
+    fault_set(error, FAULT_CONFIG, "'%s' was written by a newer version (schema %d, this one knows %d)", shown,
+              (int)present, newest);
+    return fault_hint(error, "use the newer version of liftlock");
+}
+
+static gboolean migrate(Database *database, const DatabaseMigration *migrations, guint n_migrations, DatabaseGate gate,
+                        GError **error)
+{
+    if (!database_is_known(database, migrations, n_migrations, error))
+        return FALSE;
+    gint64 present = schema_version(database);
     for (guint i = 0; i < n_migrations; i++)
-        if (migrations[i].version > present && !migrate_one(database, &migrations[i], error))
+        if (migrations[i].version > present && !migrate_one(database, &migrations[i], gate, error))
             return FALSE;
     return TRUE;
+}
+
+Database *database_open_gated(const char *path, gboolean read_only, const DatabaseMigration *migrations,
+                              guint n_migrations, DatabaseGate gate, GError **error)
+{
+    Database *database = g_new0(Database, 1);
+    database->path = resolve(path);
+    gboolean good = read_only
+                        ? open_to_read(database, error)
+                        : open_to_write(database, error) && migrate(database, migrations, n_migrations, gate, error);
+    if (!good)
+        g_clear_pointer(&database, database_close);
+    return database;
 }
 
 Database *database_open(const char *path, gboolean read_only, const DatabaseMigration *migrations, guint n_migrations,
                         GError **error)
 {
-    Database *database = g_new0(Database, 1);
-    database->path = resolve(path);
-    gboolean good = read_only ? open_to_read(database, error)
-                              : open_to_write(database, error) && migrate(database, migrations, n_migrations, error);
-    if (!good)
-        g_clear_pointer(&database, database_close);
-    return database;
+    return database_open_gated(path, read_only, migrations, n_migrations, NULL, error);
 }
 
 void database_close(Database *database)

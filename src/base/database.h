@@ -15,6 +15,12 @@ typedef struct DatabaseMigration {
 /* Opens (mode 0600, WAL, synchronous=FULL, foreign_keys, defensive, busy timeout 10 s) and brings the schema up to
  * the last migration, each in its own transaction. A schema newer than ours opens only to read. A damaged file is
  * FAULT_STATE. read_only: opens only what exists (else FAULT_ABSENT), and changes nothing in it. */
+/* Asked inside the transaction, before a schema that is there already is changed: FALSE leaves it as it is for now. */
+typedef gboolean (*DatabaseGate)(Database *database);
+Database *database_open_gated(const char *path, gboolean read_only, const DatabaseMigration *migrations,
+                              guint n_migrations, DatabaseGate gate, GError **error);
+/* FALSE, with FAULT_CONFIG: its schema is newer than the last migration. Changes while it is open are seen. */
+gboolean database_is_known(Database *database, const DatabaseMigration *migrations, guint n_migrations, GError **error);
 Database *database_open(const char *path, gboolean read_only, const DatabaseMigration *migrations, guint n_migrations,
                         GError **error);
 void database_close(Database *database);

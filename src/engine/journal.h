@@ -16,6 +16,8 @@ typedef struct Journal Journal;
 
 /* Opens VAR/state.db; makes it if missing unless read_only (then a missing one is NULL without an error). */
 Journal *journal_open(const HostPlace *host, gboolean read_only, GError **error);
+/* Whether a newer liftlock has changed it: then it can only be read, and FAULT_CONFIG says so. */
+gboolean journal_is_newer(const HostPlace *host, GError **error);
 void journal_close(Journal *journal);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Journal, journal_close)
 

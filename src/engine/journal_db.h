@@ -4,6 +4,10 @@
 
 #include "engine/journal.h"
 
+/* In a file of their own: tests build a liftlock with another one. */
+extern const DatabaseMigration journal_migrations[];
+extern const guint n_journal_migrations;
+
 struct Journal {
     Database *database;
 };

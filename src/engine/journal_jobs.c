@@ -52,11 +52,12 @@ static gboolean job_insert(Journal *journal, const char *id, const Plan *plan, c
 gboolean journal_job_begin(Journal *journal, const char *id, const Plan *plan, const char *requested_by,
                            const char *replaces, GError **error)
 {
-    if (!replaces)
-        return job_insert(journal, id, plan, requested_by, error);
     if (!database_begin(journal->database, error))
         return FALSE;
-    if (journal_job_close(journal, replaces, error) && job_insert(journal, id, plan, requested_by, error))
+    /* A newer liftlock may have changed the schema since we opened it: our worker could not open it any more. */
+    if (database_is_known(journal->database, journal_migrations, n_journal_migrations, error) &&
+        (!replaces || journal_job_close(journal, replaces, error)) &&
+        job_insert(journal, id, plan, requested_by, error))
         return database_commit(journal->database, error);
     database_rollback(journal->database);
     return FALSE;

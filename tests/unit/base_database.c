@@ -158,6 +158,30 @@ static void test_migration_is_whole(Place *place, gconstpointer data)
     g_assert_cmpint(database_int(database, -1, "PRAGMA user_version", ""), ==, 1);
 }
 
+static gboolean has_no_app(Database *database)
+{
+    return database_int(database, -1, "SELECT count(*) FROM app", "") == 0;
+}
+
+static void test_gate(Place *place, gconstpointer data)
+{
+    GError *error = NULL;
+    g_autoptr(Database) first = database_open_gated(place->path, FALSE, schema, 1, has_no_app, &error);
+    g_assert_no_error(error); /* what was not there is made without asking */
+    add_app(first, "a", 1);
+    g_autoptr(Database) kept = database_open_gated(place->path, FALSE, schema, 2, has_no_app, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(database_int(kept, -1, "PRAGMA user_version", ""), ==, 1);
+    g_assert_true(database_is_known(first, schema, 1, &error));
+    database_run(kept, NULL, NULL, NULL, "DELETE FROM app", "");
+    g_autoptr(Database) changed = database_open_gated(place->path, FALSE, schema, 2, has_no_app, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(database_int(changed, -1, "PRAGMA user_version", ""), ==, 2);
+    g_assert_false(database_is_known(first, schema, 1, &error)); /* which was opened before */
+    g_assert_error(error, FAULT, FAULT_CONFIG);
+    g_clear_error(&error);
+}
+
 static void test_newer(Place *place, gconstpointer data)
 {
     g_autoptr(Database) database = open_good(place, FALSE);
@@ -312,6 +336,7 @@ int main(int argc, char **argv)
     add("/database/transactions end one way or the other", test_transactions);
     add("/database/a migration happens whole or not", test_migration_is_whole);
     add("/database/a newer schema opens only to read", test_newer);
+    add("/database/a schema is changed when its gate opens", test_gate);
     add("/database/a reader changes nothing and sees what is written", test_read_only);
     add("/database/without rights it can still be read where that is allowed", test_without_rights);
     add("/database/a damaged file is told and left alone", test_damage);
