@@ -255,3 +255,6 @@ LOOPS = {
     "postgres-power-xfs": ("postgres-xfs", "power", power_cut, None),
     "power-xfs": ("xfs", "power", power_cut, None),
 }
+
+# Half a minute a point, or a server and a disk to make for them.
+SLOW = ("postgres-db-down", "postgres-power-ext4", "postgres-power-xfs")
