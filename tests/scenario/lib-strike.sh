@@ -10,6 +10,7 @@
 #   expected STEP VERSION [tried]     those that are to be there if the job died in that step; tried: and was tried again
 # shellcheck disable=SC2154 # $jobs and $name are the scenario's, $tree and $work come from lib.sh
 strike() {
+    rm -f "$work/watches" # of the strike before
     "$tree/tests/scenario/strike.py" "$jobs" "$@" >"$work/struck" 2>"$work/watches" &
     watcher=$!
     wait_for 5 grep -q ready "$work/watches"
