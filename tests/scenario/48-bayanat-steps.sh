@@ -56,13 +56,14 @@ for point; do
         ;;
     esac
     write_end
-    note "it was in '$(struck_in)'"
+    struck=$(struck_in)
+    note "it was in '$struck'"
     case $whom in
     crash | power) ok "it boots" sd_boot ;;
     *) expect_exit 0 lift recover bayanat ;;
     esac
     ok "it is brought to its end" wait_for 40 has_ended "$release"
-    expect_same "the verdicts on it, the newest first" "$(verdicts "$release")" "$(expected "$(struck_in)" "$release" tried)"
+    expect_same "the verdicts on it, the newest first" "$(verdicts "$release")" "$(expected "$struck" "$release" tried)"
     shows "$release"
     expect_same "runs of its migration" "$(psql_app "SELECT count(*) FROM step WHERE version = '$release'")" 1
     expect_same "databases" "$(databases)" bayanat

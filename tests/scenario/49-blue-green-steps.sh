@@ -23,6 +23,7 @@ behind() { # behind PROXY: leads users from now on
 
 tiny_machine
 proxies_make
+inside systemctl restart systemd-sysctl # Caddy's reloads need it
 release() { # release VERSION
     tiny_make "$1" "$none"
     manifest_add "$1" 'hooks: {post_update: ["sleep 0.1"]}' # in start

@@ -17,12 +17,16 @@ strike() {
     lift update "$name" --detach >"$out" 2>"$err"
     wait "$watcher"
 }
-struck_in() { sed -n 's/.*"type":"step","step":"\([a-z]*\)","mark":"begun".*/\1/p' "$jobs/$(cat "$work/struck")/log" | tail -n 1; }
+struck_in() { # by the journal: a power cut may take the end of the log
+    rm -f "$work"/state.db*
+    cp "$jobs"/../../state.db* "$work/"
+    sqlite3 "$work/state.db" "SELECT step FROM mark WHERE job = '$(cat "$work/struck")' AND mark = 'begun' ORDER BY sequence DESC LIMIT 1"
+}
 verdicts() { lift history "$name" | sed -n "s/.*→ $1  \([a-z-]*\).*/\1/p" | tr '\n' ' '; }
 expected() {
     again=${3:+updated }
     case $1 in
-    fetch | stage | seal | trial | dump | ready) echo "${again}failed " ;;
+    '' | fetch | stage | seal | trial | dump | ready) echo "${again}failed " ;;
     fence | stop | copy | migrate | activate | start | probe) echo "${again}rolled-back " ;;
     commit) verdicts "$2" | grep -x -e "updated " -e "${again}rolled-back " ;; # its mark decides
     *) echo "updated " ;;
