@@ -46,3 +46,14 @@ char *shown_url(const char *url)
                                : g_strndup(url, size);
     return shown_bytes(bare, strlen(bare), URL_LIMIT);
 }
+
+char *shown_address(const char *url)
+{
+    const char *mark = strstr(url, "://");
+    const char *host = mark ? mark + strlen("://") : url; /* proxies are named without a scheme too */
+    const char *at = g_strrstr_len(host, (gssize)strcspn(host, "/?#\\"), "@");
+    gboolean login = g_str_has_prefix(url, "ssh://") || g_str_has_prefix(url, "sftp://");
+    if (!at || (login && !memchr(host, ':', (gsize)(at - host))))
+        return g_strdup(url);
+    return g_strdup_printf("%.*s(secret)%s", (int)(host - url), url, at);
+}

@@ -12,3 +12,7 @@ char *shown_text(const char *text);
 
 /* An address without credentials, query and fragment, at most 200 bytes. The caller frees. */
 char *shown_url(const char *url);
+
+/* An address with "(secret)" for its user and password: a token stands in either. The bare user of ssh and sftp is
+ * none. The caller frees. */
+char *shown_address(const char *url);

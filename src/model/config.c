@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Configuration of the host and of the apps on it: one row a key. */
-#include "model/config.h"
+#include "model/config_inner.h"
 
 #include "base/fault.h"
 #include "model/limits.h"
@@ -17,8 +17,6 @@ const char *const trust_names[] = {"tuf", "minisign", "checksum", "git", "none",
 const char *const mode_names[] = {"manual", "dashboard", NULL};
 const char *const verdict_names[] = {"updated", "rolled-back", "failed", "refused", "needs-help", NULL};
 
-static const char *const source_names[] = {"folder", "http", "git", "sftp", "repository", NULL};
-static const char *const order_names[] = {"semver", "listed", NULL};
 static const char *const notify_names[] = {"webhook", "command", "log", NULL};
 
 /* clang-format off */
@@ -31,7 +29,9 @@ const Key host_config_keys[] = {
     {"max_index_size", KEY_SIZE, OF(HostConfig, max_index_bytes), "1MiB", "largest list of releases", .min = 1024, .max = DOCUMENT_MAX_BYTES, .env = "LIFTLOCK_MAX_INDEX_SIZE"},
     {"space_margin", KEY_SIZE, OF(HostConfig, space_margin_bytes), "64MiB", "room that must stay free on each file system", .env = "LIFTLOCK_SPACE_MARGIN"},
     {"host_id", KEY_TEXT, OF(HostConfig, host_id), NULL, "what this host is told apart by in rollouts; default: /etc/machine-id", .env = "LIFTLOCK_HOST_ID"},
-    {"proxy", KEY_TEXT, OF(HostConfig, proxy), NULL, "proxy of all transfers", .env = "LIFTLOCK_PROXY"},
+    {"proxy", KEY_TEXT, OF(HostConfig, proxy), NULL, "proxy of all transfers", .address = TRUE, .env = "LIFTLOCK_PROXY"},
+    {"no_proxy", KEY_TEXT, OF(HostConfig, no_proxy), NULL, "hosts that are reached without it, with commas between", .env = "LIFTLOCK_NO_PROXY"},
+    {"ca_file", KEY_ABSOLUTE, OF(HostConfig, ca_file), NULL, "certificates (PEM) that servers are believed by, in place of the system's"},
     {0},
 };
 
@@ -45,20 +45,11 @@ static const Key app_keys[] = {
     {0},
 };
 
-static const Key source_keys[] = {
-    {"type", KEY_TEXT, IN(source, type), NULL, "kind of source", .required = TRUE, .words = source_names},
-    {"url", KEY_TEXT, IN(source, url), NULL, "address of the source"},
-    {"path", KEY_ABSOLUTE, IN(source, path), NULL, "directory of a source of type folder"},
-    {"channel", KEY_TEXT, IN(source, channel), "stable", "which of the publisher's channels to follow"},
-    {"headers_file", KEY_TEXTS, IN(source, headers_file), NULL, "files with HTTP headers such as tokens, one a line"},
-    {"prereleases", KEY_BOOL, IN(source, prereleases), "false", "whether pre-releases may be chosen"},
-    {"versions", KEY_TEXT, IN(source, versions), "semver", "how versions are ordered; listed: as the index lists them", .words = order_names},
-    {0},
-};
-
 static const Key trust_keys[] = {
     {"level", KEY_ENUM, IN(trust, level), NULL, "what proves that a release is the publisher's", .required = TRUE, .words = trust_names},
     {"key", KEY_TEXT, IN(trust, key), NULL, "the publisher's public key"},
+    {"allowed_signers", KEY_ABSOLUTE, IN(trust, allowed_signers), NULL, "level git: file of the ssh keys that may sign, as ssh-keygen(1) describes it"},
+    {"keyring", KEY_ABSOLUTE, IN(trust, keyring), NULL, "level git: file of the OpenPGP keys that may sign, as 'gpg --export' writes it"},
     {0},
 };
 
@@ -119,7 +110,7 @@ static const Key observe_keys[] = {
 
 const Key app_config_keys[] = {
     {"app", KEY_TABLE, OF(AppConfig, app), NULL, "the app on this host", .table = app_keys},
-    {"source", KEY_TABLE, OF(AppConfig, source), NULL, "where releases come from", .required = TRUE, .table = source_keys},
+    {"source", KEY_TABLE, OF(AppConfig, source), NULL, "where releases come from", .required = TRUE, .table = config_source_keys},
     {"trust", KEY_TABLE, OF(AppConfig, trust), NULL, "what proves that they are the publisher's", .required = TRUE, .table = trust_keys},
     {"policy", KEY_TABLE, OF(AppConfig, policy), NULL, "which release may follow which, when", .table = policy_keys},
     {"backups", KEY_TABLE, OF(AppConfig, backups), NULL, "how backups are kept", .table = backups_keys},
@@ -157,15 +148,7 @@ void host_config_free(HostConfig *config)
 
 /* --- an app -------------------------------------------------------------------------------------------------- */
 
-typedef struct Checker {
-    const char *path;
-    const Node *document;
-    GError **error;
-} Checker;
-
-/* A fault at the value that `pointer` names, or at its table where it is absent. */
-static gboolean fault_at(const Checker *checker, const char *pointer, const char *format, ...) G_GNUC_PRINTF(3, 4);
-static gboolean fault_at(const Checker *checker, const char *pointer, const char *format, ...)
+gboolean config_fault_at(const ConfigChecker *checker, const char *pointer, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -196,7 +179,7 @@ static gboolean is_account(const char *name)
     return (g_ascii_isalpha(*name) || *name == '_') && length <= 32 && name[length] == '\0';
 }
 
-static gboolean check_app(const Checker *checker, const AppConfig *config)
+static gboolean check_app(const ConfigChecker *checker, const AppConfig *config)
 {
     const struct {
         const char *pointer, *value;
@@ -204,110 +187,52 @@ static gboolean check_app(const Checker *checker, const AppConfig *config)
     for (gsize i = 0; i < G_N_ELEMENTS(accounts); i++)
         if (accounts[i].value && !is_account(accounts[i].value)) {
             g_autofree char *quoted = schema_quote(accounts[i].value);
-            return fault_at(checker, accounts[i].pointer, "'%s' must be a name of a %s, not %s",
-                            accounts[i].pointer + strlen("/app/"), accounts[i].pointer + strlen("/app/"), quoted);
+            return config_fault_at(checker, accounts[i].pointer, "'%s' must be a name of a %s, not %s",
+                                   accounts[i].pointer + strlen("/app/"), accounts[i].pointer + strlen("/app/"),
+                                   quoted);
         }
     if (config->app.root && strcmp(config->app.root, "/") == 0)
-        return fault_at(checker, "/app/root", "'root' must be a directory of the app's own, not '/'");
+        return config_fault_at(checker, "/app/root", "'root' must be a directory of the app's own, not '/'");
     if (g_strcmp0(config->app.user, "root") == 0 && !config->app.privileged_hooks)
-        return fault_at(checker, "/app/user", "'user' is root, but 'privileged_hooks' is not true") ||
+        return config_fault_at(checker, "/app/user", "'user' is root, but 'privileged_hooks' is not true") ||
                fault_hint(checker->error, "the publisher's shell lines would run as root; give the app a user of its "
                                           "own, or allow it on purpose");
     return TRUE;
 }
 
-/* Whether an address holds a user or password, which `config show` and logs would show. */
-static gboolean has_credentials(const char *url)
-{
-    const char *host = strstr(url, "://");
-    return host && memchr(host + 3, '@', strcspn(host + 3, "/?#")) != NULL;
-}
-
-static gboolean check_source(const Checker *checker, const AppConfig *config)
-{
-    const char *type = config->source.type, *url = config->source.url;
-    gboolean folder = strcmp(type, "folder") == 0, http = strcmp(type, "http") == 0;
-    if (folder && !config->source.path)
-        return fault_at(checker, "/source/path", "a source of type 'folder' needs 'path'");
-    if (folder && url)
-        return fault_at(checker, "/source/url", "'url' has no meaning for a source of type 'folder'");
-    if (!folder && !url)
-        return fault_at(checker, "/source/url", "a source of type '%s' needs 'url'", type);
-    if (!folder && config->source.path)
-        return fault_at(checker, "/source/path", "'path' has no meaning for a source of type '%s'", type);
-    if (http && has_credentials(url))
-        return fault_at(checker, "/source/url", "'url' must not hold a user or password") ||
-               fault_hint(checker->error, "put the header into a file of root's alone and name it in 'headers_file'");
-    if (http && !url_is_plain(url)) {
-        g_autofree char *quoted = schema_quote(url);
-        return fault_at(checker, "/source/url", "'url' must be an http or https address, not %s", quoted);
-    }
-    for (guint i = 0; i < config->source.headers_file->len; i++)
-        if (*(const char *)config->source.headers_file->pdata[i] != '/') {
-            g_autofree char *quoted = schema_quote(config->source.headers_file->pdata[i]);
-            return fault_at(checker, "/source/headers_file", "'headers_file' must be an absolute path, not %s", quoted);
-        }
-    return TRUE;
-}
-
-/* minisign's public keys: base64 of "Ed", 8 bytes of id and 32 of key. */
-static gboolean is_minisign_key(const char *text)
-{
-    if (strlen(text) != 56 || text[strspn(text, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "+/")] != '\0')
-        return FALSE;
-    gsize size = 0;
-    g_autofree guchar *bytes = g_base64_decode(text, &size);
-    return size == 42 && bytes[0] == 'E' && bytes[1] == 'd';
-}
-
-static gboolean check_trust(const Checker *checker, const AppConfig *config)
-{
-    const char *key = config->trust.key;
-    int level = config->trust.level;
-    if (level == TRUST_MINISIGN && !key)
-        return fault_at(checker, "/trust/key", "trust level 'minisign' needs 'key'");
-    if (level == TRUST_MINISIGN && !is_minisign_key(key)) {
-        g_autofree char *quoted = schema_quote(key);
-        return fault_at(checker, "/trust/key",
-                        "'key' must be a minisign public key (RW and 54 more characters), not %s", quoted);
-    }
-    if ((level == TRUST_CHECKSUM || level == TRUST_NONE) && key)
-        return fault_at(checker, "/trust/key", "'key' has no meaning with trust level '%s'", trust_names[level]);
-    return TRUE;
-}
-
 /* Each type needs one thing, and what another type needs would be without effect. */
-static gboolean check_notify(const Checker *checker, const NotifyConfig *notify)
+static gboolean check_notify(const ConfigChecker *checker, const NotifyConfig *notify)
 {
     gboolean webhook = strcmp(notify->type, "webhook") == 0, command = strcmp(notify->type, "command") == 0;
     g_autofree char *table = g_strdup_printf("/notify/%s", notify->name);
     g_autofree char *name = schema_quote(notify->name);
     if (webhook && !notify->url == !notify->url_file)
-        return fault_at(checker, table, "notify %s needs either 'url' or 'url_file'", name);
+        return config_fault_at(checker, table, "notify %s needs either 'url' or 'url_file'", name);
     if (webhook && notify->url && !url_is_plain(notify->url))
-        return fault_at(checker, table, "'url' of notify %s must be an http or https address", name);
+        return config_fault_at(checker, table, "'url' of notify %s must be an http or https address", name);
     if (!webhook && (notify->url || notify->url_file))
-        return fault_at(checker, table, "'%s' has no meaning for notify %s of type '%s'",
-                        notify->url ? "url" : "url_file", name, notify->type);
+        return config_fault_at(checker, table, "'%s' has no meaning for notify %s of type '%s'",
+                               notify->url ? "url" : "url_file", name, notify->type);
     if (command && !notify->command)
-        return fault_at(checker, table, "notify %s needs 'command'", name);
+        return config_fault_at(checker, table, "notify %s needs 'command'", name);
     if (!command && notify->command)
-        return fault_at(checker, table, "'command' has no meaning for notify %s of type '%s'", name, notify->type);
+        return config_fault_at(checker, table, "'command' has no meaning for notify %s of type '%s'", name,
+                               notify->type);
     g_autofree char *on = g_strconcat(table, "/on", NULL);
     if (notify->on->len == 0 && node_pointer(checker->document, on))
-        return fault_at(checker, on, "'on' of notify %s is empty", name) ||
+        return config_fault_at(checker, on, "'on' of notify %s is empty", name) ||
                fault_hint(checker->error, "leave 'on' out to be told of all, or remove [notify.%s]", notify->name);
     return TRUE;
 }
 
-static gboolean check_notifies(const Checker *checker, const AppConfig *config)
+static gboolean check_notifies(const ConfigChecker *checker, const AppConfig *config)
 {
     for (guint i = 0; i < config->notify->len; i++) {
         NotifyConfig *notify = config->notify->pdata[i];
         if (!app_name_is_valid(notify->name)) {
             g_autofree char *quoted = schema_quote(notify->name);
-            return fault_at(checker, "/notify",
-                            "a name below 'notify' must be at most 32 of a-z, 0-9, '_' and '-', not %s", quoted);
+            return config_fault_at(checker, "/notify",
+                                   "a name below 'notify' must be at most 32 of a-z, 0-9, '_' and '-', not %s", quoted);
         }
         gboolean tells_of_all = notify->on->len == 0; /* an empty list has been refused */
         if (!check_notify(checker, notify))
@@ -319,7 +244,7 @@ static gboolean check_notifies(const Checker *checker, const AppConfig *config)
 }
 
 /* Bech32 (BIP 173): what age-keygen(1) prints. Its checksum is left to age. */
-static gboolean check_backups(const Checker *checker, const AppConfig *config)
+static gboolean check_backups(const ConfigChecker *checker, const AppConfig *config)
 {
     static const char prefix[] = "age1", charset[] = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
     enum { LENGTH = 62 };
@@ -329,28 +254,28 @@ static gboolean check_backups(const Checker *checker, const AppConfig *config)
         return TRUE;
     g_autofree char *quoted = schema_quote(key);
     gboolean is_private = g_ascii_strncasecmp(key, "AGE-SECRET-KEY-", strlen("AGE-SECRET-KEY-")) == 0;
-    return fault_at(checker, "/backups/encrypt_to",
-                    "'encrypt_to' must be a public key of age (age1 and 58 more), not %s",
-                    is_private ? "a private one" : quoted);
+    return config_fault_at(checker, "/backups/encrypt_to",
+                           "'encrypt_to' must be a public key of age (age1 and 58 more), not %s",
+                           is_private ? "a private one" : quoted);
 }
 
-static gboolean check_databases(const Checker *checker, const AppConfig *config)
+static gboolean check_databases(const ConfigChecker *checker, const AppConfig *config)
 {
     for (guint i = 0; i < config->database->len; i++) {
         const DatabaseConfig *database = config->database->pdata[i];
         g_autofree char *table = g_strdup_printf("/database/%s", database->name);
         g_autofree char *name = schema_quote(database->name);
         if (!database->admin_user == !database->admin_url_file)
-            return fault_at(checker, table, "database %s needs either 'admin_user' or 'admin_url_file'", name);
+            return config_fault_at(checker, table, "database %s needs either 'admin_user' or 'admin_url_file'", name);
         if (!database->admin_user || (is_account(database->admin_user) && strcmp(database->admin_user, "root") != 0))
             continue;
         g_autofree char *at = g_strconcat(table, "/admin_user", NULL), *quoted = schema_quote(database->admin_user);
-        return fault_at(checker, at, "'admin_user' must be a name of a user other than root, not %s", quoted);
+        return config_fault_at(checker, at, "'admin_user' must be a name of a user other than root, not %s", quoted);
     }
     return TRUE;
 }
 
-static gboolean check_switches(const Checker *checker, const AppConfig *config)
+static gboolean check_switches(const ConfigChecker *checker, const AppConfig *config)
 {
     for (guint i = 0; i < config->switch_->len; i++) {
         const SwitchConfig *item = config->switch_->pdata[i];
@@ -358,18 +283,18 @@ static gboolean check_switches(const Checker *checker, const AppConfig *config)
         g_autofree char *url_at = g_strdup_printf("/switch/%s/url", item->name);
         g_autofree char *unit = item->unit ? schema_quote(item->unit) : NULL;
         if (item->unit && !unit_is_plain(item->unit))
-            return fault_at(checker, unit_at, "'unit' must be a unit such as caddy.service, not %s", unit);
+            return config_fault_at(checker, unit_at, "'unit' must be a unit such as caddy.service, not %s", unit);
         if (item->url && !url_is_plain(item->url))
-            return fault_at(checker, url_at, "'url' must be an http or https address");
+            return config_fault_at(checker, url_at, "'url' must be an http or https address");
     }
     return TRUE;
 }
 
-static gboolean check_limits(const Checker *checker, const AppConfig *config)
+static gboolean check_limits(const ConfigChecker *checker, const AppConfig *config)
 {
     const char *pointer = NULL;
     g_autofree char *problem = limits_config_problem(config, &pointer);
-    return !problem || fault_at(checker, pointer, "%s", problem);
+    return !problem || config_fault_at(checker, pointer, "%s", problem);
 }
 
 /* Numbers that the manifest gives where the operator does not. */
@@ -399,10 +324,11 @@ AppConfig *app_config_read(Node *document, const char *name, const char *path, G
     }
     if (!schema_read(app_config_keys, document, path, FAULT_CONFIG, config, error))
         return NULL;
-    const Checker checker = {.path = path, .document = document, .error = error};
-    if (!check_app(&checker, config) || !check_source(&checker, config) || !check_trust(&checker, config) ||
-        !check_backups(&checker, config) || !check_notifies(&checker, config) || !check_databases(&checker, config) ||
-        !check_switches(&checker, config) || !check_limits(&checker, config))
+    const ConfigChecker checker = {.path = path, .document = document, .error = error};
+    if (!check_app(&checker, config) || !config_source_check(&checker, config) ||
+        !config_trust_check(&checker, config) || !check_backups(&checker, config) ||
+        !check_notifies(&checker, config) || !check_databases(&checker, config) || !check_switches(&checker, config) ||
+        !check_limits(&checker, config))
         return NULL;
     defer_to_manifest(config);
     return g_steal_pointer(&config);

@@ -32,7 +32,7 @@ typedef struct HostConfig {
     gboolean allow_trust_none; /* apps may be installed with [trust] level "none" */
     gint64 max_release_bytes, max_file_bytes, max_entries, max_index_bytes;
     gint64 space_margin_bytes;
-    char *proxy;
+    char *proxy, *no_proxy, *ca_file;
     char *host_id; /* what rollouts draw this host's place from; NULL: /etc/machine-id */
     Node *document;
 } HostConfig;
@@ -49,10 +49,20 @@ typedef struct AppConfig {
         GPtrArray *headers_file;
         gboolean prereleases;
         char *versions;
+        char *proxy, *no_proxy, *ca_file; /* NULL: the host's */
+        GPtrArray *mirrors;               /* https: further addresses of the archive, or of folders that hold it */
+        char *api, *asset; /* https: whose list of releases `url` is; name of the archive in it, a glob */
+        char *sha256, *checksum_url, *checksum_path;
+        char *branch, *tags, *commit; /* git: at most one; tags is a pattern with one "*", the version */
+        gboolean allow_rewritten;
+        char *username, *token_file; /* git over http */
+        char *key_file;              /* git over ssh, sftp */
+        GPtrArray *host_key;
     } source;
     struct {
         int level;
         char *key;
+        char *allowed_signers, *keyring; /* level git: files of the operator's */
     } trust;
     struct {
         int mode;
@@ -94,6 +104,19 @@ AppConfig *app_config_read(Node *document, const char *name, const char *path, G
 void app_config_free(AppConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostConfig, host_config_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AppConfig, app_config_free)
+
+/* The parts of ssh://USER@HOST:PORT/PATH (or sftp://); the path begins with "/". */
+typedef struct SshAddress {
+    char *user, *host, *path; /* user NULL: none given */
+    guint port;               /* 22 where none is given */
+} SshAddress;
+/* FALSE: not one, or one that a program could take for an option or a shell for a command. */
+gboolean ssh_address_parse(const char *url, SshAddress *address);
+void ssh_address_clear(SshAddress *address);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SshAddress, ssh_address_clear)
+
+/* "/PATH", or "credential:NAME" for the systemd credential store. */
+gboolean secret_reference_is_valid(const char *text);
 
 /* App names: [a-z0-9] then [a-z0-9_-], at most 32; "liftlock" is ours alone. */
 gboolean app_name_is_valid(const char *name);

@@ -53,6 +53,7 @@ typedef struct Key {
     const struct Key *table;  /* KEY_TABLE, KEY_TABLES, KEY_TABLE_MAP */
     gsize size;               /* of the struct, KEY_TABLES and KEY_TABLE_MAP */
     gboolean secret;          /* KEY_TEXT: whoever has it may do something by it; never shown */
+    gboolean address;         /* KEY_TEXT, KEY_TEXTS: shown without the user and password that may be in it */
     const char *env;          /* environment variable that overrides a host-wide scalar; NULL */
 } Key;
 

@@ -2,6 +2,8 @@
 /* A struct written back as a document, each value with its origin: what `config show` prints. */
 #include "model/schema.h"
 
+#include "base/shown.h"
+
 #include <string.h>
 
 #define SLOT(target, key) ((gconstpointer)((const char *)(target) + (key)->offset))
@@ -34,11 +36,18 @@ static Node *taken_text_node(char *text)
     return node;
 }
 
-static Node *texts_node(const GPtrArray *texts)
+static Node *shown_text_node(const Key *key, const char *text)
+{
+    if (text && key->address)
+        return taken_text_node(shown_address(text));
+    return text_node(key->secret && text ? "(secret)" : text);
+}
+
+static Node *texts_node(const Key *key, const GPtrArray *texts)
 {
     Node *list = node_new_list();
     for (guint i = 0; texts && i < texts->len; i++)
-        node_append(list, text_node(texts->pdata[i]));
+        node_append(list, shown_text_node(key, texts->pdata[i]));
     return list;
 }
 
@@ -51,7 +60,7 @@ static Node *map_node(const Key *key, const GPtrArray *entries)
             node_set(map, pair->name, text_node(pair->value));
         } else {
             const KeyTexts *texts = entries->pdata[i];
-            node_set(map, texts->name, texts_node(texts->texts));
+            node_set(map, texts->name, texts_node(key, texts->texts));
         }
     }
     return map;
@@ -81,14 +90,14 @@ static Node *value_node(const Key *key, gconstpointer slot)
     case KEY_ENUM:
         return text_node(key->words[*(const int *)slot]);
     case KEY_TEXTS:
-        return texts_node(*(const GPtrArray *const *)slot);
+        return texts_node(key, *(const GPtrArray *const *)slot);
     case KEY_TEXT_MAP:
     case KEY_TEXTS_MAP:
         return map_node(key, *(const GPtrArray *const *)slot);
     case KEY_NODE:
         return *(const Node *const *)slot ? copy_node(*(const Node *const *)slot) : text_node(NULL);
     default:
-        return text_node(key->secret && *(const char *const *)slot ? "(secret)" : *(const char *const *)slot);
+        return shown_text_node(key, *(const char *const *)slot);
     }
 }
 

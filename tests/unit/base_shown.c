@@ -57,11 +57,32 @@ static void test_url(void)
     }
 }
 
+static void test_address(void)
+{
+    static const struct {
+        const char *url, *shown;
+    } cases[] = {
+        {"http://joe:secret@proxy:3128", "http://(secret)@proxy:3128"},
+        {"https://token@example.org/a.git", "https://(secret)@example.org/a.git"},
+        {"joe:secret@proxy:3128", "(secret)@proxy:3128"},
+        {"http://u:p@secret@proxy/x@y", "http://(secret)@proxy/x@y"},
+        {"ssh://git@example.org/a.git", "ssh://git@example.org/a.git"},
+        {"sftp://joe:secret@example.org/a", "sftp://(secret)@example.org/a"},
+        {"https://example.org/a@b", "https://example.org/a@b"},
+        {"proxy:3128", "proxy:3128"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *shown = shown_address(cases[i].url);
+        g_assert_cmpstr(shown, ==, cases[i].shown);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/shown/text holds nothing that a terminal obeys", test_text);
     g_test_add_func("/shown/NUL is shown and length is capped", test_nul_and_length);
     g_test_add_func("/shown/an address loses credentials, query and fragment", test_url);
+    g_test_add_func("/shown/an address keeps its credentials to itself", test_address);
     return g_test_run();
 }

@@ -110,7 +110,7 @@ static void rights(void)
 
 static void sources(void)
 {
-    expect(TRUST "type = \"ftp\"\n", "4:8: 'type' must be folder, http, git, sftp or repository, not 'ftp'");
+    expect(TRUST "type = \"ftp\"\n", "4:8: 'type' must be folder, http, https, git, sftp or repository, not 'ftp'");
     expect(TRUST "type = \"http\"\n", "3:1: a source of type 'http' needs 'url'");
     expect(TRUST "type = \"folder\"\n", "3:1: a source of type 'folder' needs 'path'");
     expect(TRUST "type = \"folder\"\npath = \"/x\"\nurl = \"http://x\"\n",
@@ -124,6 +124,79 @@ static void sources(void)
            "'headers_file'");
     expect(TRUST "type = \"http\"\nurl = \"https://x/\"\nheaders_file = [\"/a\", \"b\"]\n",
            "6:16: 'headers_file' must be an absolute path, not 'b'");
+}
+
+#define ED25519 "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKSUTyz1HwHReFVvD5obVsALAgJRNarH4TRpNePnAS"
+#define SSH "key_file = \"/k\"\nhost_key = \"" ED25519 "\"\n"
+
+static void git_sources(void)
+{
+    g_autoptr(AppConfig) ssh = config_from(TRUST "type = \"git\"\nurl = \"ssh://git@example.org:22/a.git\"\n" SSH);
+    g_assert_cmpuint(ssh->source.host_key->len, ==, 1);
+    expect(TRUST "type = \"git\"\nurl = \"git@example.org:a.git\"\n",
+           "5:7: 'url' must be an https or ssh address such as ssh://git@example.org/app.git, not "
+           "'git@example.org:a.git'");
+    expect(TRUST "type = \"git\"\nurl = \"ssh://-oProxyCommand=x/a\"\n" SSH,
+           "5:7: 'url' must be an https or ssh address such as ssh://git@example.org/app.git, not "
+           "'ssh://-oProxyCommand=x/a'");
+    expect(TRUST "type = \"git\"\nurl = \"ssh://git:secret@example.org/a\"\n" SSH,
+           "5:7: 'url' must not hold a password");
+    expect(TRUST "type = \"git\"\nurl = \"https://token@example.org/a\"\n",
+           "5:7: 'url' must not hold a user or password\nput the token into a file of root's alone and name it in "
+           "'token_file'");
+    expect(TRUST "type = \"git\"\nurl = \"ssh://git@example.org/a\"\n",
+           "3:1: a source over ssh needs 'key_file'\n'ssh-keygen -t ed25519 -N \"\" -f FILE' makes one");
+    expect(TRUST "type = \"git\"\nurl = \"ssh://git@example.org/a\"\nkey_file = \"/k\"\n",
+           "3:1: a source over ssh needs 'host_key'\na server is never believed at first sight: compare what "
+           "'ssh-keyscan -t ed25519 HOST' prints with what its owner says");
+    expect(
+        TRUST "type = \"git\"\nurl = \"ssh://git@example.org/a\"\nkey_file = \"/k\"\nhost_key = \"ssh-rsa AAAA\"\n",
+        "7:12: 'host_key' is an RSA key, which sources do not take\nservers still sign with them over SHA-1; take the "
+        "line of 'ssh-keyscan -t ed25519 HOST', after comparing it with what the server's owner says");
+    expect(TRUST
+           "type = \"git\"\nurl = \"ssh://git@example.org/a\"\nkey_file = \"/k\"\nhost_key = \"ssh-ed25519 AAAA\"\n",
+           "7:12: 'host_key' must be a public key such as 'ssh-ed25519 AAAA...', not 'ssh-ed25519 AAAA'");
+    expect(TRUST "type = \"git\"\nurl = \"https://x/a\"\nbranch = \"main\"\ntags = \"v*\"\n",
+           "6:10: 'branch', 'tags' and 'commit' exclude one another");
+    expect(TRUST "type = \"git\"\nurl = \"https://x/a\"\nbranch = \"--upload-pack=x\"\n",
+           "6:10: 'branch' must be the name of a branch, not '--upload-pack=x'");
+    expect(TRUST "type = \"git\"\nurl = \"https://x/a\"\ntags = \"v\"\n",
+           "6:8: 'tags' must be a pattern of tags with one '*', such as v*, not 'v'");
+    expect(TRUST "type = \"git\"\nurl = \"https://x/a\"\ncommit = \"abc\"\n",
+           "6:10: 'commit' must be 40 or 64 digits 0-9 a-f, not 'abc'");
+    expect(TRUST "type = \"git\"\nurl = \"https://x/a\"\nkey_file = \"/k\"\n",
+           "6:12: 'key_file' has no meaning for an http address");
+    expect(TRUST "type = \"git\"\nurl = \"https://x/a\"\ntoken_file = \"credential:../x\"\n",
+           "6:14: 'token_file' must be an absolute path, not 'credential:../x'");
+    expect("[trust]\nlevel = \"git\"\n[source]\ntype = \"git\"\nurl = \"https://x/a\"\n",
+           "2:9: trust level 'git' needs 'allowed_signers' or 'keyring'");
+    expect("[trust]\nlevel = \"git\"\nkeyring = \"/k\"\n[source]\ntype = \"folder\"\npath = \"/x\"\n",
+           "2:9: trust level 'git' needs a source of type 'git'");
+}
+
+static void plain_sources(void)
+{
+    expect(TRUST "type = \"sftp\"\nurl = \"sftp://example.org/a\"\n" SSH,
+           "5:7: 'url' must be an address such as sftp://user@example.org/releases/app.tar.gz, not "
+           "'sftp://example.org/a'");
+    expect(TRUST "type = \"sftp\"\nurl = \"sftp://joe:secret@example.org/a\"\n" SSH,
+           "5:7: 'url' must not hold a password");
+    expect(TRUST "type = \"sftp\"\nurl = \"sftp://joe@example.org/a\"\nbranch = \"main\"\n" SSH,
+           "6:10: 'branch' has no meaning for a source of type 'sftp'");
+    expect(TRUST "type = \"https\"\nurl = \"https://x/a\"\napi = \"github\"\n",
+           "6:7: 'api' needs 'asset', the name of the archive in a release");
+    expect(
+        TRUST "type = \"https\"\nurl = \"https://x/a\"\nmirrors = [\"https://joe:secret@x/a\"]\n",
+        "6:11: 'mirrors' must not hold a user or password\nput the header into a file of root's alone and name it in "
+        "'headers_file'");
+    expect(TRUST "type = \"https\"\nurl = \"https://x/a\"\nsha256 = \"x\"\n",
+           "6:10: 'sha256' must be 64 hexadecimal digits, not 'x'");
+    expect("[trust]\nlevel = \"checksum\"\n[source]\ntype = \"https\"\nurl = \"https://x/a\"\n",
+           "2:9: trust level 'checksum' needs 'sha256' or 'checksum_url'");
+    g_autoptr(AppConfig) c =
+        config_from(TRUST "type = \"https\"\nurl = \"https://x/a\"\nproxy = \"http://joe:pw@p:1\"\n");
+    g_autoptr(Node) shown = schema_show(app_config_keys, c->document, "demo.toml", c);
+    g_assert_cmpstr(node_get_text(node_pointer(shown, "/source/proxy"), "value", NULL), ==, "http://(secret)@p:1");
 }
 
 #define SOURCE "[source]\ntype = \"folder\"\npath = \"/x\"\n[trust]\n"
@@ -310,6 +383,8 @@ int main(int argc, char **argv)
     g_test_add_func("/config/a wrong key is refused at its place", wrong_keys);
     g_test_add_func("/config/root needs privileged hooks", rights);
     g_test_add_func("/config/a source has what its type needs", sources);
+    g_test_add_func("/config/a git source says whom it believes", git_sources);
+    g_test_add_func("/config/https and sftp sources have what they need", plain_sources);
     g_test_add_func("/config/trust has the key that its level needs", trust);
     g_test_add_func("/config/a notify has what its type needs", notify);
     g_test_add_func("/config/a database has one who may copy it", database);
