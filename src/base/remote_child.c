@@ -26,6 +26,7 @@ enum {
     FIRST_FREE_FD = 10, /* above all that the child gets under fixed numbers */
     SEND_TIMEOUT_S = 10,
     END_GRACE_MS = 1000,
+    GROUP_END_MS = 2000,
     TEXT_MAX_BYTES = 600,
     ETAG_MAX_BYTES = 256,
 };
@@ -256,6 +257,9 @@ static void stop(RemoteChild *child, gboolean patient)
     kill(child->pid, SIGKILL);
     while (waitpid(child->pid, &child->status, 0) < 0 && errno == EINTR)
         ;
+    /* Those that it ran have been killed with it; they must also be gone before anybody reads what they wrote. */
+    for (int i = 0; i < GROUP_END_MS && kill(-child->pid, 0) == 0; i++)
+        g_usleep(1000);
     child->pid = 0;
 }
 

@@ -116,9 +116,32 @@ static gboolean is_new(const Call *call, const Planner *planner, GError **error)
     return fault_hint(error, "'liftlock update %s' brings it up to date", planner->config->name);
 }
 
+/* A source that takes more than an address: the configuration itself, as it will lie in /etc/liftlock/apps. */
+static gboolean is_config(const char *source)
+{
+    return g_str_has_suffix(source, ".toml") && !strstr(source, "://");
+}
+
+static char *config_of(const Call *call, const char *source, int layout, GError **error)
+{
+    const Options *options = &call->options;
+    g_autofree char *text = NULL;
+    if (!is_config(source))
+        return config_text(call, source, layout);
+    if (options->key || options->checksum || options->trust || options->app_root || options->user || options->channel) {
+        fault_set(error, FAULT_USAGE, "install: %s says where the app comes from and whom to trust; options do not",
+                  source);
+        return NULL;
+    }
+    g_autoptr(GError) local = NULL;
+    if (!g_file_get_contents(source, &text, NULL, &local))
+        fault_set(error, FAULT_USAGE, "install: %s", local->message);
+    return g_steal_pointer(&text);
+}
+
 static char *name_from(const char *source)
 {
-    g_autofree char *plain = g_strdup(source);
+    g_autofree char *plain = is_config(source) ? g_strndup(source, strlen(source) - strlen(".toml")) : g_strdup(source);
     while (g_str_has_suffix(plain, "/"))
         plain[strlen(plain) - 1] = '\0';
     char *name = g_path_get_basename(plain);
@@ -130,8 +153,10 @@ static char *name_from(const char *source)
 /* Plan and planner, as the app's configuration would have it. */
 static Plan *plan_as(Call *call, const char *name, const char *source, int layout, Planner **planner, GError **error)
 {
-    g_autofree char *text = config_text(call, source, layout);
+    g_autofree char *text = config_of(call, source, layout, error);
     g_clear_pointer(planner, planner_free);
+    if (!text)
+        return NULL;
     *planner = planner_open_new(call->host, name, text, error);
     if (!*planner || !is_new(call, *planner, error) ||
         !run_recover_first(call, call->host, (*planner)->place, (*planner)->journal, error))
@@ -158,12 +183,13 @@ int verb_install(Call *call, GError **error)
         fault_hint(error, "say --name with a-z, 0-9, _ and -, at most 32");
         return -1;
     }
-    if (!trust_level(&call->options))
+    if (!trust_level(&call->options) && !is_config(source))
         return say_what_is_there(call, name, source, error);
     g_autoptr(Planner) planner = NULL;
     g_autoptr(GError) local = NULL;
     g_autoptr(Plan) plan = plan_as(call, name, source, LAYOUT_RELEASES, &planner, &local);
-    if (plan && planner->manifest && planner->manifest->layout == LAYOUT_FILES) { /* where things are depends on it */
+    if (plan && !is_config(source) && planner->manifest &&
+        planner->manifest->layout == LAYOUT_FILES) { /* where things are depends on it */
         g_clear_pointer(&plan, plan_free);
         plan = plan_as(call, name, source, LAYOUT_FILES, &planner, &local);
     }

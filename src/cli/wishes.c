@@ -102,7 +102,9 @@ int verb_allow(Call *call, GError **error)
     const char *version = argument(call, 1);
     gboolean had = FALSE;
     g_autoptr(Journal) journal = version_check(call, version, error) ? journal_for_wish(call, error) : NULL;
-    if (!journal || !journal_allow(journal, call_app(call), version, &had, error))
+    g_autoptr(Place) place = place_new(call->host, call_app(call), NULL);
+    if (!journal || !journal_allow(journal, call_app(call), version, &had, error) ||
+        !source_forget(place, version, &had, error))
         return -1;
     call_say(call, had ? "%s %s may be installed again" : "%s: nothing spoke against %s", call_app(call), version);
     return 0;

@@ -107,7 +107,7 @@ static gboolean index_is_new_enough(Catalog *catalog, Journal *journal, const ch
 
 static gboolean refresh_once(Catalog *catalog, Journal *journal, GError **error)
 {
-    gboolean is_signed = catalog->config->trust.level == TRUST_MINISIGN;
+    gboolean is_signed = catalog->config->trust.level == TRUST_MINISIGN && !catalog->source->driver->makes_index;
     SourceBytes index = {.fd = -1}, signature = {.fd = -1};
     gint64 number = 0;
     g_autoptr(Node) document = NULL;
@@ -141,7 +141,8 @@ gboolean catalog_refresh(Catalog *catalog, Journal *journal, GError **error)
     if (refresh_once(catalog, journal, &first))
         return TRUE;
     /* A publisher replaces index and signature one after the other; a client that falls into the gap looks again. */
-    if (g_error_matches(first, FAULT, FAULT_VERIFY) && catalog->config->trust.level == TRUST_MINISIGN)
+    if (g_error_matches(first, FAULT, FAULT_VERIFY) && catalog->config->trust.level == TRUST_MINISIGN &&
+        !catalog->source->driver->makes_index)
         return refresh_once(catalog, journal, error);
     g_propagate_error(error, g_steal_pointer(&first));
     return FALSE;

@@ -38,14 +38,15 @@ enum { PROGRESS_INTERVAL_MS = 100 };
 /* --- giving up ---------------------------------------------------------------------------------------------- */
 
 /* The parent hashes what we wrote once we are gone: nothing may be left behind that could still write. */
-static const int forbidden_calls[] = {
+static const int program_calls[] = {
 #ifdef SYS_fork
-    SYS_fork,
-    SYS_vfork,
+    SYS_fork,   SYS_vfork,
 #endif
-    SYS_execve,
-    SYS_execveat,
-    SYS_kill,
+    SYS_execve, SYS_execveat, SYS_kill,
+};
+/* Whoever runs programs keeps them in its group, so that one signal of the parent's reaches them all. */
+static const int group_calls[] = {SYS_setsid, SYS_setpgid};
+static const int forbidden_calls[] = {
     SYS_ptrace,
     SYS_process_vm_readv,
     SYS_process_vm_writev,
@@ -83,7 +84,21 @@ static void forbid(GArray *program, const int *calls, gsize n_calls)
     }
 }
 
-static gboolean filter_calls(gboolean network)
+/* New processes share our namespaces, or are none: threads alone. */
+static void forbid_clones(GArray *program, gboolean programs)
+{
+    const guint32 namespaces =
+        CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+    add(program, (struct sock_filter)UNLESS_EQUAL(SYS_clone, 3));
+    add(program, (struct sock_filter)LOAD(offsetof(struct seccomp_data, args[0]))); /* little-endian: the low half */
+    if (programs)
+        add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, namespaces, 0, 1));
+    else
+        add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 1, 0));
+    add(program, (struct sock_filter)ANSWER(SECCOMP_RET_ERRNO | EPERM));
+}
+
+static gboolean filter_calls(gboolean network, gboolean programs)
 {
 #ifndef OWN_ARCH
     return TRUE; /* the other walls stand */
@@ -96,15 +111,16 @@ static gboolean filter_calls(gboolean network)
     add(program, (struct sock_filter)UNLESS_BITS(0x40000000, 1)); /* x32: the same calls by other numbers */
     add(program, (struct sock_filter)ANSWER(SECCOMP_RET_ERRNO | ENOSYS));
     forbid(program, forbidden_calls, G_N_ELEMENTS(forbidden_calls));
+    if (programs)
+        forbid(program, group_calls, G_N_ELEMENTS(group_calls));
+    else
+        forbid(program, program_calls, G_N_ELEMENTS(program_calls));
     if (!network)
         forbid(program, network_calls, G_N_ELEMENTS(network_calls));
-    /* Threads only. What clone3 is to do lies in memory that a filter cannot see; the C library then takes clone. */
+    /* What clone3 is to do lies in memory that a filter cannot see; the C library then takes clone. */
     add(program, (struct sock_filter)UNLESS_EQUAL(SYS_clone3, 1));
     add(program, (struct sock_filter)ANSWER(SECCOMP_RET_ERRNO | ENOSYS));
-    add(program, (struct sock_filter)UNLESS_EQUAL(SYS_clone, 3));
-    add(program, (struct sock_filter)LOAD(offsetof(struct seccomp_data, args[0]))); /* little-endian: the low half */
-    add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 1, 0));
-    add(program, (struct sock_filter)ANSWER(SECCOMP_RET_ERRNO | EPERM));
+    forbid_clones(program, programs);
     add(program, (struct sock_filter)ANSWER(SECCOMP_RET_ALLOW));
     struct sock_fprog whole = {.len = (unsigned short)program->len,
                                .filter = (struct sock_filter *)(void *)program->data};
@@ -121,7 +137,7 @@ static gboolean limit(__rlimit_resource_t resource, guint64 value)
     return setrlimit(resource, &both) == 0;
 }
 
-void child_begin(const char *name, gboolean network, guint64 memory_bytes, guint64 n_files)
+static void begin(const char *name, gboolean network, gboolean programs, guint64 memory_bytes, guint64 n_files)
 {
     prctl(PR_SET_NAME, name);
     gboolean good = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
@@ -130,8 +146,18 @@ void child_begin(const char *name, gboolean network, guint64 memory_bytes, guint
 #ifndef SANITIZED /* which reserves most of the address space */
     good = good && limit(RLIMIT_AS, memory_bytes);
 #endif
-    if (!good || !filter_calls(network))
+    if (!good || !filter_calls(network, programs))
         _exit(125);
+}
+
+void child_begin(const char *name, gboolean network, guint64 memory_bytes, guint64 n_files)
+{
+    begin(name, network, FALSE, memory_bytes, n_files);
+}
+
+void child_begin_spawning(const char *name, guint64 memory_bytes, guint64 n_files)
+{
+    begin(name, TRUE, TRUE, memory_bytes, n_files);
 }
 
 /* --- requests ----------------------------------------------------------------------------------------------- */

@@ -16,6 +16,9 @@
  * no other program, no reaching into others; without `network` no sockets either. Exits if the kernel refuses. */
 void child_begin(const char *name, gboolean network, guint64 memory_bytes, guint64 n_files);
 
+/* The same for one that runs other programs over the network. They stay in its process group, which ends with it. */
+void child_begin_spawning(const char *name, guint64 memory_bytes, guint64 n_files);
+
 typedef struct ChildRequest {
     Node *node;
     int fds[WIRE_MAX_FDS]; /* -1: none */

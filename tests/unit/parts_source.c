@@ -399,7 +399,7 @@ static void assert_headers(const char *path, mode_t mode, const char *content, g
     g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func(g_free);
     g_assert_true(g_file_set_contents(path, content, size, NULL));
     g_assert_cmpint(g_chmod(path, mode), ==, 0);
-    gboolean good = http_headers_read(path, headers, &error);
+    gboolean good = http_headers_read(NULL, path, headers, &error);
     g_assert_cmpint(good, ==, expected == NULL);
     if (expected)
         assert_message(error, FAULT_CONFIG, expected);
@@ -422,12 +422,12 @@ static void test_headers_file(void)
                    g_strdup_printf("%s:1: not a header of the form 'Name: value'", path));
     assert_headers(path, 0600, "X-T: a\rX: b\n", -1,
                    g_strdup_printf("%s:1: not a header of the form 'Name: value'", path));
-    assert_headers(path, 0600, "X-T: a\0b\n", 9, g_strdup_printf("%s is not a file of headers", path));
+    assert_headers(path, 0600, "X-T: a\0b\n", 9, g_strdup_printf("%s is too large, or no text", path));
     g_autofree char *large = g_strnfill(64 * 1024 + 1, '\n');
-    assert_headers(path, 0600, large, -1, g_strdup_printf("%s is not a file of headers", path));
+    assert_headers(path, 0600, large, -1, g_strdup_printf("%s is too large, or no text", path));
     g_assert_cmpint(g_remove(path), ==, 0);
     g_autoptr(GPtrArray) headers = g_ptr_array_new();
-    g_assert_false(http_headers_read(path, headers, &error));
+    g_assert_false(http_headers_read(NULL, path, headers, &error));
     assert_message(error, FAULT_CONFIG, g_strdup_printf("cannot read %s: no such file or directory", path));
     g_assert_cmpint(g_rmdir(dir), ==, 0);
 }
@@ -447,7 +447,8 @@ static void test_open_refuses(void)
     g_assert_null(source_open(bench.config, bench.host, bench.place, &error));
     assert_message(
         error, FAULT_CONFIG,
-        g_strdup("bookshelf: sources of type 'git' are not known to this liftlock\nit knows these: folder, http"));
+        g_strdup(
+            "bookshelf: sources of type 'git' are not known to this liftlock\nit knows these: folder, http, sftp"));
 }
 
 /* --- http --------------------------------------------------------------------------------------------------- */

@@ -54,7 +54,7 @@ static GPtrArray *headers_for(const Source *source, const char *url, GError **er
     const GPtrArray *files = source->config->source.headers_file;
     if (files && reference_same_place(url, index_url(source)))
         for (guint i = 0; i < files->len; i++)
-            if (!http_headers_read(files->pdata[i], headers, error))
+            if (!http_headers_read(source->place, files->pdata[i], headers, error))
                 return NULL;
     g_ptr_array_add(headers, NULL);
     return g_steal_pointer(&headers);

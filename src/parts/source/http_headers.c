@@ -3,12 +3,9 @@
 #include "parts/source/http_headers.h"
 
 #include "base/fault.h"
-#include "base/fs.h"
+#include "parts/source/secret.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #define FILE_MAX (64 * 1024)
 
@@ -51,46 +48,13 @@ static gboolean add_lines(const char *path, char *content, GPtrArray *headers, G
     return TRUE;
 }
 
-static int open_private(const char *path, GError **error)
+gboolean http_headers_read(const Place *place, const char *path, GPtrArray *headers, GError **error)
 {
-    /* O_NONBLOCK: a FIFO must not hold us. */
-    fs_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        fault_errno(error, FAULT_CONFIG, errno, "cannot read %s", path);
-        return -1;
-    }
-    if (!S_ISREG(st.st_mode)) {
-        fault_set(error, FAULT_CONFIG, "%s is not a regular file", path);
-        return -1;
-    }
-    if (st.st_mode & (S_IRWXO | S_IWGRP)) {
-        fault_set(error, FAULT_CONFIG, "%s may be read or changed by others", path);
-        fault_hint(error, "chmod 600 %s", path);
-        return -1;
-    }
-    if (st.st_uid != 0 && st.st_uid != geteuid()) {
-        fault_set(error, FAULT_CONFIG, "%s belongs to another user", path);
-        fault_hint(error, "chown root: %s", path);
-        return -1;
-    }
-    return fs_fd_steal(&fd);
-}
-
-gboolean http_headers_read(const char *path, GPtrArray *headers, GError **error)
-{
-    fs_fd int fd = open_private(path, error);
-    if (fd < 0)
-        return FALSE;
-    char content[FILE_MAX + 1] = {0};
-    gsize size = 0;
-    ssize_t n = 1;
-    while (size < sizeof content && (n = pread(fd, content + size, sizeof content - size, (off_t)size)) > 0)
-        size += (gsize)n;
-    gboolean good = n >= 0 && size <= FILE_MAX && !memchr(content, '\0', size);
-    content[MIN(size, FILE_MAX)] = '\0';
-    good = good ? add_lines(path, content, headers, error)
-                : fault_set(error, FAULT_CONFIG, "%s is not a file of headers", path);
-    explicit_bzero(content, sizeof content);
+    gsize size;
+    char *content = secret_read(place, path, FILE_MAX, &size, error);
+    gboolean good = content && add_lines(path, content, headers, error);
+    if (content)
+        explicit_bzero(content, size); /* the lines have been cut at their ends */
+    g_free(content);
     return good;
 }

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "base/fs.h"
+#include "parts/source/seen.h"
 #include "parts/source/source_inner.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-const SourceDriver *const source_drivers[] = {&source_folder, &source_http, NULL};
+const SourceDriver *const source_drivers[] = {&source_folder, &source_http, &source_sftp, NULL};
 
 static char *driver_names(void)
 {
@@ -69,6 +70,11 @@ gboolean source_fetch(Source *source, const char *url, guint64 limit_bytes, int 
 char *source_resolve(Source *source, const char *reference, GError **error)
 {
     return source->driver->resolve(source, reference, error);
+}
+
+gboolean source_forget(const Place *place, const char *version, gboolean *had, GError **error)
+{
+    return seen_forget(place, version, had, error);
 }
 
 void source_bytes_clear(SourceBytes *bytes)

@@ -19,6 +19,7 @@ typedef struct SourceDriver {
     const char *name;                                 /* "http" */
     const char *summary;                              /* "releases.json and archives on any web server" */
     const Key *keys;                                  /* its own keys of [source] */
+    gboolean makes_index;                             /* there is none of the publisher's that he could have signed */
     gboolean (*open)(Source *source, GError **error); /* checks the config; no I/O beyond that */
     /* The index and, if with_signature, its ".minisig" (fd -1 if there is none). Cached with its ETag below
      * place->cache. */
@@ -51,3 +52,7 @@ gboolean source_index(Source *source, gboolean with_signature, SourceBytes *inde
 gboolean source_fetch(Source *source, const char *url, guint64 limit_bytes, int output_fd, RemoteProgress progress,
                       gpointer data, GError **error);
 char *source_resolve(Source *source, const char *reference, GError **error);
+
+/* Forgets what a source showed under a version, by the operator's word: what it shows next is taken for it. *had: there
+ * was something. */
+gboolean source_forget(const Place *place, const char *version, gboolean *had, GError **error);
