@@ -454,3 +454,23 @@ char *archive_read_file(int archive_fd, const char *name, const char *const *pat
         *found = g_steal_pointer(&hit->path);
     return g_string_free(g_steal_pointer(&hit->bytes), FALSE);
 }
+
+/* --- reading all of it --------------------------------------------------------------------------------------- */
+
+typedef struct Visitor {
+    ArchiveVisit visit;
+    gpointer data;
+} Visitor;
+
+static gboolean pass_on(Walk *walk, const TarEntry *entry, const char *path, GError **error)
+{
+    const Visitor *visitor = walk->data;
+    return visitor->visit(entry, path, walk->tar, visitor->data, error);
+}
+
+gboolean archive_walk(int archive_fd, const char *name, ArchiveVisit visit, gpointer data, GError **error)
+{
+    Visitor visitor = {.visit = visit, .data = data};
+    Walk walk = {.name = name, .limits = fill_limits(NULL), .visit = pass_on, .data = &visitor};
+    return walk_archive(&walk, archive_fd, error);
+}

@@ -2,7 +2,7 @@
 /* tar.gz and tar.zst (libarchive). Linked only into the child without rights (libexec/unpack.c). */
 #pragma once
 
-#include <glib.h>
+#include "base/tar.h"
 
 typedef struct ArchiveLimits {
     guint64 bytes;      /* sum of file sizes; 0: 8 GiB */
@@ -37,3 +37,9 @@ char *archive_read_file(int archive_fd, const char *name, const char *const *pat
  * what that would refuse is FAULT_ARCHIVE here. */
 gboolean archive_pack(int tree_dirfd, const char *name, int output_fd, gint64 mtime_s, const char *const *exclude,
                       GError **error);
+
+/* Reads every entry that the rules of archive_unpack admit, under its clean path; `visit` may take the content from
+ * `tar`. FALSE of it, with *error set, ends the reading. */
+typedef gboolean (*ArchiveVisit)(const TarEntry *entry, const char *path, TarReader *tar, gpointer data,
+                                 GError **error);
+gboolean archive_walk(int archive_fd, const char *name, ArchiveVisit visit, gpointer data, GError **error);

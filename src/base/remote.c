@@ -311,6 +311,19 @@ char *remote_read_member(int archive_fd, const char *name, const char *const *pa
     return g_steal_pointer(&bytes);
 }
 
+char *remote_git_tree(int archive_fd, const char *name, gboolean wide, GError **error)
+{
+    g_autoptr(Node) request = new_request("git-tree", name);
+    node_set_bool(request, "wide", wide);
+    g_autofree char *shown = shown_text(name);
+    g_autofree char *doing = g_strconcat("reading ", shown, NULL);
+    RemoteCall call = archive_call(request, &archive_fd, 1, doing, ARCHIVE_MS);
+    g_autoptr(Node) answer = NULL;
+    if (!call_once(UNPACKER, &call, &answer, error))
+        return NULL;
+    return g_strdup(node_get_text(answer, "tree", ""));
+}
+
 gboolean remote_pack(int tree_dirfd, const char *name, int output_fd, gint64 mtime_s, const char *const *exclude,
                      GError **error)
 {

@@ -89,6 +89,9 @@ char *remote_read_member(int archive_fd, const char *name, const char *const *pa
 gboolean remote_pack(int tree_dirfd, const char *name, int output_fd, gint64 mtime_s, const char *const *exclude,
                      GError **error);
 
+/* The name that git gives the tree in an archive: 40 hexadecimal digits, 64 if `wide`. The caller frees. */
+char *remote_git_tree(int archive_fd, const char *name, gboolean wide, GError **error);
+
 /* The user that the children run as: our own without rights, "liftlock" when we are root (FAULT_CONFIG with the
  * command that makes it, if it does not exist). */
 gboolean remote_child_user(uid_t *uid, gid_t *gid, GError **error);

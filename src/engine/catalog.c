@@ -15,7 +15,7 @@
 
 Catalog *catalog_open(const AppConfig *config, const HostConfig *host, const Place *place, GError **error)
 {
-    static const char *const later[] = {[TRUST_TUF] = "tuf", [TRUST_GIT] = "git", [TRUST_NONE] = NULL};
+    static const char *const later[] = {[TRUST_TUF] = "tuf", [TRUST_NONE] = NULL};
     if (later[config->trust.level]) {
         fault_set(error, FAULT_CONFIG, "%s: trust level '%s' is not supported by this version", config->name,
                   later[config->trust.level]);
@@ -255,6 +255,19 @@ void catalog_cache_prune(const Place *place, const char *keep)
             g_autofree char *path = g_build_filename(place->cache, name, NULL);
             unlink(path);
         }
+}
+
+gboolean catalog_pin(Catalog *catalog, const Release *release, RemoteProgress progress, gpointer data, GError **error)
+{
+    const SourceDriver *driver = catalog->source->driver;
+    if (release->sha256 || !driver->pin)
+        return TRUE;
+    guint place = 0;
+    g_autofree char *url = source_resolve(catalog->source, release->url, error);
+    if (!url || !g_ptr_array_find(catalog->index->releases, release, &place))
+        return FALSE;
+    Release *own = catalog->index->releases->pdata[place];
+    return driver->pin(catalog->source, url, progress, data, &own->sha256, &own->size_bytes, error);
 }
 
 /* --- the manifest ------------------------------------------------------------------------------------------------ */

@@ -27,6 +27,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Catalog, catalog_free)
  * remembers it. */
 gboolean catalog_refresh(Catalog *catalog, Journal *journal, GError **error);
 
+/* Sees to it that a release of the index has a digest: one that the source gave none for is fetched and proven, and is
+ * known by its own from then on. */
+gboolean catalog_pin(Catalog *catalog, const Release *release, RemoteProgress progress, gpointer data, GError **error);
+
 /* The archive of a release, verified, from the cache or the source: a descriptor, -1 on failure. *sha256 (may be NULL)
  * gets its digest. */
 typedef struct ArchiveWanted {

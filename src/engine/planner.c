@@ -442,7 +442,8 @@ Plan *planner_update(Planner *planner, const PlanWish *wish, GError **error)
     plan->data = DATA_MIGRATE;
     plan->take_release = wish->take_release;
     plan->rehearse = (wish->rehearse || planner->config->policy.rehearse) && plan->kind == PLAN_UPDATE;
-    if (!plan_sources(planner, plan, choice.release, error))
+    if (!catalog_pin(planner->catalog, choice.release, planner->progress, planner->progress_data, error) ||
+        !plan_sources(planner, plan, choice.release, error))
         return NULL;
     if (plan->objections->len == 0 || wish->force) {
         if (!plan_manifest(planner, plan, choice.release, error) ||

@@ -4,6 +4,7 @@
 #include "base/document.h"
 #include "base/fault.h"
 #include "base/fs.h"
+#include "base/git_tree.h"
 #include "base/sandbox.h"
 #include "libexec/child.h"
 
@@ -78,6 +79,19 @@ static void do_pack(const ChildRequest *request)
     answer(done, node_new_map(), error);
 }
 
+/* fds: archive */
+static void do_git_tree(const ChildRequest *request)
+{
+    const Node *node = request->node;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *tree =
+        git_tree_name(request->fds[0], node_get_text(node, "name", ""), node_get_bool(node, "wide", FALSE), &error);
+    Node *result = node_new_map();
+    if (tree)
+        node_set_text(result, "tree", tree);
+    answer(tree != NULL, result, error);
+}
+
 /* fds: text. At most one byte more than a document may have, from where the descriptor begins. */
 static char *read_text(int fd, const char *name, gsize *size, GError **error)
 {
@@ -121,10 +135,8 @@ static const struct {
     int reads, writes;
     void (*run)(const ChildRequest *request);
 } operations[] = {
-    {"unpack", 2, -1, 1, do_unpack},
-    {"member", 2, -1, -1, do_member},
-    {"pack", 2, 0, -1, do_pack},
-    {"parse", 1, -1, -1, do_parse},
+    {"unpack", 2, -1, 1, do_unpack}, {"member", 2, -1, -1, do_member},     {"pack", 2, 0, -1, do_pack},
+    {"parse", 1, -1, -1, do_parse},  {"git-tree", 1, -1, -1, do_git_tree},
 };
 
 static gboolean confine(const ChildRequest *request, int reads, int writes, GError **error)

@@ -281,3 +281,20 @@ char *version_find(const char *text)
     }
     return g_steal_pointer(&bare);
 }
+
+#define COMMIT_DIGITS 12
+
+char *version_with_commit(const char *version, const char *commit)
+{
+    return g_strdup_printf("%s%cg%.*s", version, strchr(version, '+') ? '.' : '+', COMMIT_DIGITS, commit);
+}
+
+char *version_without_commit(const char *version)
+{
+    gsize size = strlen(version), suffix = COMMIT_DIGITS + 2;
+    const char *at = size > suffix ? version + size - suffix : "";
+    if (!strchr(version, '+') || (*at != '+' && *at != '.') || at[1] != 'g' ||
+        strspn(at + 2, "0123456789abcdef") != COMMIT_DIGITS)
+        return g_strdup(version);
+    return g_strndup(version, size - suffix);
+}

@@ -26,3 +26,8 @@ gboolean version_matches(const char *version, const char *range);
  * 2.39.5", "15.5" of "psql (PostgreSQL) 15.5 (Debian 15.5-0+deb12u1)". A word of digits and points goes before a bare
  * number ("less 590"). NULL: there is none. The caller frees. */
 char *version_find(const char *text);
+
+/* A commit of a branch as a release: "1.4.0+g0123456789ab", so that the next commit of the same version is another one;
+ * and the version that the release calls itself. The caller frees. */
+char *version_with_commit(const char *version, const char *commit);
+char *version_without_commit(const char *version);

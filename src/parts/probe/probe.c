@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "model/version.h"
 #include "parts/probe/ask.h"
 
 /* http before unix: with both, the socket carries the request. */
@@ -45,7 +46,8 @@ gboolean ask_problem(ProbeResult *result, const char *format, ...)
 static char *with_version(const ProbeContext *context, const char *text)
 {
     g_autoptr(GString) filled = g_string_new(text);
-    g_string_replace(filled, "{version}", context->version ? context->version : "", 0);
+    g_autofree char *version = context->version ? version_without_commit(context->version) : g_strdup("");
+    g_string_replace(filled, "{version}", version, 0);
     return g_string_free(g_steal_pointer(&filled), FALSE);
 }
 

@@ -30,6 +30,32 @@ static int cache_open(const Source *source, GError **error)
     return fs_make_path(source->place->cache, 0700, error) ? fs_open_dir(source->place->cache, error) : -1;
 }
 
+/* What a note rests on: the address, and what was asked of whatever came from there. */
+static char *scope_of(const Source *source)
+{
+    const AppConfig *config = source->config;
+    const char *const files[] = {config->trust.allowed_signers, config->trust.keyring};
+    GString *scope = g_string_new(config->source.url);
+    const char *const words[] = {trust_names[config->trust.level],
+                                 config->trust.key,
+                                 config->source.sha256,
+                                 config->source.checksum_url,
+                                 config->source.checksum_path,
+                                 config->source.asset,
+                                 config->source.branch,
+                                 config->source.tags,
+                                 config->source.commit};
+    for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
+        g_string_append_printf(scope, " %s", words[i] ? words[i] : "-");
+    for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
+        struct stat st = {.st_size = -1};
+        if (files[i] && stat(files[i], &st) == 0)
+            g_string_append_printf(scope, " %s %lld %lld.%ld", files[i], (long long)st.st_size,
+                                   (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+    }
+    return g_string_free(scope, FALSE);
+}
+
 GKeyFile *kept_notes(const Source *source)
 {
     g_autoptr(GKeyFile) notes = g_key_file_new();
@@ -37,8 +63,8 @@ GKeyFile *kept_notes(const Source *source)
     gsize size = 0;
     g_autofree char *text = dir < 0 ? NULL : fs_read(dir, NOTES, NOTES_MAX, &size, NULL);
     if (text && size > 0 && g_key_file_load_from_data(notes, text, size, G_KEY_FILE_NONE, NULL)) {
-        g_autofree char *url = kept_note(notes, "url");
-        if (g_strcmp0(url, source->config->source.url) == 0)
+        g_autofree char *noted = kept_note(notes, "scope"), *scope = scope_of(source);
+        if (g_strcmp0(noted, scope) == 0)
             return g_steal_pointer(&notes);
     }
     return g_key_file_new();
@@ -60,7 +86,8 @@ void kept_set_note(GKeyFile *notes, const char *key, const char *value)
 void kept_save_notes(const Source *source, GKeyFile *notes)
 {
     gsize size = 0;
-    kept_set_note(notes, "url", source->config->source.url);
+    g_autofree char *scope = scope_of(source);
+    kept_set_note(notes, "scope", scope);
     g_autofree char *text = g_key_file_to_data(notes, &size, NULL);
     fs_fd int dir = cache_open(source, NULL);
     if (dir >= 0)
@@ -149,22 +176,41 @@ char *kept_signed_version(Source *source, int fd, const char *name, const char *
 
 /* --- the index ----------------------------------------------------------------------------------------------- */
 
-Node *kept_listing_new(void)
+struct Listing {
+    const Source *source;
+    Node *document;
+    Seen *seen;
+    gint64 now_s;
+};
+
+Listing *listing_new(const Source *source, GError **error)
 {
-    Node *listing = node_new_map();
-    node_set(listing, "releases", node_new_list());
+    Seen *seen = seen_open(source->place, error);
+    if (!seen)
+        return NULL;
+    Listing *listing = g_new0(Listing, 1);
+    *listing = (Listing){.source = source, .document = node_new_map(), .seen = seen, .now_s = clock_now_s()};
+    node_set(listing->document, "releases", node_new_list());
     return listing;
 }
 
-gboolean kept_list(const Source *source, Node *listing, const Listed *listed, GError **error)
+void listing_free(Listing *listing)
 {
-    gint64 now_s = clock_now_s(), since_s = 0;
-    g_autoptr(Seen) seen = seen_open(source->place, error);
-    if (!seen || !seen_check(seen, source->config->name, listed->version, listed->content, now_s, error) ||
-        !seen_save(seen, error))
-        return FALSE;
-    g_autofree char *content = seen_content(seen, listed->version, &since_s);
-    g_autofree char *since = clock_format(content ? since_s : now_s);
+    if (!listing)
+        return;
+    node_free(listing->document);
+    seen_free(listing->seen);
+    g_free(listing);
+}
+
+gboolean listing_add(Listing *listing, const Listed *listed, GError **error)
+{
+    gint64 since_s = 0;
+    const char *app = listing->source->config->name;
+    if (!seen_check(listing->seen, app, listed->version, listed->content, listing->now_s, listed->old ? NULL : error))
+        return listed->old;
+    g_autofree char *content = seen_content(listing->seen, listed->version, &since_s);
+    g_autofree char *since = clock_format(content ? since_s : listing->now_s);
     Node *release = node_new_map();
     node_set_text(release, "version", listed->version);
     node_set_text(release, "url", listed->url);
@@ -174,12 +220,26 @@ gboolean kept_list(const Source *source, Node *listing, const Listed *listed, GE
         node_set_text(release, "signature", listed->signature);
     node_set_int(release, "size", listed->size_bytes);
     node_set_text(release, "released", listed->released ? listed->released : since);
-    node_append((Node *)node_get(listing, "releases"), release);
+    node_append((Node *)node_get(listing->document, "releases"), release);
     return TRUE;
 }
 
-gboolean kept_listing_fill(const Source *source, const Node *listing, SourceBytes *index, GError **error)
+gboolean listing_fill(Listing *listing, SourceBytes *index, GError **error)
 {
-    g_autofree char *json = node_to_json(listing, 0);
-    return source_bytes_fill(index, source->config->source.url, json, strlen(json), error);
+    g_autofree char *json = node_to_json(listing->document, 0);
+    return seen_save(listing->seen, error) &&
+           source_bytes_fill(index, listing->source->config->source.url, json, strlen(json), error);
+}
+
+char *kept_installed(const Source *source)
+{
+    g_autofree char *target = g_file_read_link(source->place->current, NULL);
+    return target ? g_path_get_basename(target) : NULL;
+}
+
+char *kept_installed_content(const Source *source, GError **error)
+{
+    g_autofree char *version = kept_installed(source);
+    g_autoptr(Seen) seen = version ? seen_open(source->place, error) : NULL;
+    return seen ? seen_content(seen, version, NULL) : NULL;
 }

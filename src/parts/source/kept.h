@@ -34,9 +34,18 @@ typedef struct Listed {
     const char *version, *url, *sha256, *signature, *content; /* url: a reference; content: as seen.h has it */
     const char *released;                                     /* NULL: since when it was seen */
     gint64 size_bytes;                                        /* 0: unknown */
+    gboolean old; /* nobody would install it: if it is another release than before, it is left out */
 } Listed;
 
-Node *kept_listing_new(void);
+typedef struct Listing Listing;
+Listing *listing_new(const Source *source, GError **error);
+void listing_free(Listing *listing);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Listing, listing_free)
 /* FAULT_VERIFY: the version was another release before. */
-gboolean kept_list(const Source *source, Node *listing, const Listed *listed, GError **error);
-gboolean kept_listing_fill(const Source *source, const Node *listing, SourceBytes *index, GError **error);
+gboolean listing_add(Listing *listing, const Listed *listed, GError **error);
+/* Remembers what was listed, and makes the index of it. */
+gboolean listing_fill(Listing *listing, SourceBytes *index, GError **error);
+
+/* The version that is live by its link, and what it was known by when it was seen; NULL: none. The caller frees. */
+char *kept_installed(const Source *source);
+char *kept_installed_content(const Source *source, GError **error);

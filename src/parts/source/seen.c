@@ -62,7 +62,7 @@ gboolean seen_check(Seen *seen, const char *app, const char *version, const char
 {
     gint64 since_s = 0;
     g_autofree char *old = seen_content(seen, version, &since_s);
-    if (old && strcmp(old, content) != 0) {
+    if (old && strcmp(old, content) != 0 && seen->installed) {
         g_autofree char *since = clock_format(since_s);
         fault_set(error, FAULT_VERIFY,
                   "%s: the source has another release under the same version %s: %s, since %.10s %s", app,
@@ -72,7 +72,7 @@ gboolean seen_check(Seen *seen, const char *app, const char *version, const char
                           "'liftlock allow %s %s' takes it",
                           app, group_of(version));
     }
-    if (old || !seen->installed)
+    if (g_strcmp0(old, content) == 0)
         return TRUE;
     g_key_file_set_string(seen->file, group_of(version), "content", content);
     g_key_file_set_int64(seen->file, group_of(version), "since", now_s);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a source showed under a version, remembered from the first time on: where the publisher gives no digests, a
- * version that is suddenly something else would go unnoticed. Below place->trust; nothing is remembered of an app that
- * is not installed.
+ * version that is suddenly something else would go unnoticed. Below place->trust; of an app that is not installed the
+ * last look counts.
  */
 #pragma once
 

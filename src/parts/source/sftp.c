@@ -128,8 +128,8 @@ static gboolean sftp_index(Source *source, gboolean with_signature, SourceBytes 
                            GError **error)
 {
     g_autoptr(GKeyFile) notes = kept_notes(source);
-    g_autoptr(Node) listing = kept_listing_new();
-    if (!look(source, notes, error))
+    g_autoptr(Listing) listing = listing_new(source, error);
+    if (!listing || !look(source, notes, error))
         return FALSE;
     g_autofree char *name = g_path_get_basename(source->config->source.url);
     g_autofree char *version = kept_note(notes, "version"), *sha256 = kept_note(notes, "sha256");
@@ -139,10 +139,10 @@ static gboolean sftp_index(Source *source, gboolean with_signature, SourceBytes 
                      .sha256 = sha256,
                      .content = content,
                      .size_bytes = MAX(note_number(notes, "size"), 0)};
-    if (!kept_list(source, listing, &listed, error))
+    if (!listing_add(listing, &listed, error))
         return FALSE;
     kept_save_notes(source, notes);
-    return kept_listing_fill(source, listing, index, error);
+    return listing_fill(listing, index, error);
 }
 
 static gboolean sftp_fetch(Source *source, const char *url, guint64 limit_bytes, int output_fd, RemoteProgress progress,

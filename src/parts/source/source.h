@@ -29,6 +29,10 @@ typedef struct SourceDriver {
      * continued if the source can, else rewritten). Does not verify. */
     gboolean (*fetch)(Source *source, const char *url, guint64 limit_bytes, int output_fd, RemoteProgress progress,
                       gpointer data, GError **error);
+    /* For a release of an index made here that has no digest: fetches the archive into the cache, proves it, and says
+     * its digest and size. NULL: there are no such releases. */
+    gboolean (*pin)(Source *source, const char *url, RemoteProgress progress, gpointer data, char **sha256,
+                    gint64 *size_bytes, GError **error);
     /* A reference found in the index, made absolute. FAULT_SOURCE if it leaves what the source may name (a folder: its
      * own tree). */
     char *(*resolve)(Source *source, const char *reference, GError **error);
