@@ -118,6 +118,10 @@ static struct curl_slist *build_headers(const Transfer *transfer)
             g_strconcat(transfer->resume_from ? "If-Range: " : "If-None-Match: ", request->etag, NULL);
         list = curl_slist_append(list, condition);
     }
+    if (request->modified_since && !request->etag && !request->resume_from) {
+        g_autofree char *condition = g_strconcat("If-Modified-Since: ", request->modified_since, NULL);
+        list = curl_slist_append(list, condition);
+    }
     return list;
 }
 
@@ -242,6 +246,8 @@ static gboolean check_request(Transfer *transfer, Address *address)
         if (!strchr(*header, ':') || strpbrk(*header, "\r\n")) /* its text may be a secret */
             return http_refuse(transfer, FAULT_CONFIG, "a header that is not 'Name: value'");
     }
+    if (request->modified_since && strpbrk(request->modified_since, "\r\n"))
+        return http_refuse(transfer, FAULT_CONFIG, "not a valid time");
     if (request->content_type && strpbrk(request->content_type, "\r\n"))
         return http_refuse(transfer, FAULT_CONFIG, "not a valid content type");
     return TRUE;

@@ -12,6 +12,7 @@ typedef struct HttpRequest {
     const char *content_type;
     const char *const *headers;   /* "Name: value"; secrets among them never reach an error text */
     const char *etag;             /* sent as If-None-Match when there is no resume_from, as If-Range when there is */
+    const char *modified_since;   /* sent as If-Modified-Since when there is neither etag nor resume_from */
     guint64 resume_from;          /* bytes that output_fd holds already; without a strong etag all is fetched anew */
     const char *ca_pem;           /* certificates that replace the system's; NULL */
     const char *proxy, *no_proxy; /* as curl's https_proxy and no_proxy; NULL: none, whatever the environment says */

@@ -88,6 +88,7 @@ static gboolean set_ways(Node *request, const char *ca_file, const char *proxy, 
 void remote_result_clear(RemoteResult *result)
 {
     g_free(result->etag);
+    g_free(result->last_modified);
     *result = (RemoteResult){.status = 0};
 }
 
@@ -99,6 +100,7 @@ static Node *fetch_request(const RemoteFetch *fetch, const char *shown, GError *
     node_set_text(request, "shown", shown);
     set_strings(request, "headers", fetch->headers);
     set_text(request, "etag", fetch->etag);
+    set_text(request, "modified_since", fetch->modified_since);
     set_size(request, "resume_from", fetch->resume_from);
     set_size(request, "limit_bytes", fetch->limit_bytes);
     node_set_int(request, "stall_timeout_ms", fetch->stall_timeout_ms);
@@ -117,6 +119,9 @@ static void take_result(RemoteResult *result, const Node *answer)
     result->resumed = node_get_bool(answer, "resumed", FALSE);
     g_free(result->etag);
     result->etag = etag ? shown_bytes(etag, strlen(etag), ETAG_MAX_BYTES) : NULL;
+    const char *modified = node_get_text(answer, "last_modified", NULL);
+    g_free(result->last_modified);
+    result->last_modified = modified ? shown_bytes(modified, strlen(modified), ETAG_MAX_BYTES) : NULL;
 }
 
 gboolean remote_fetch(const RemoteFetch *fetch, int output_fd, RemoteResult *result, GError **error)

@@ -18,7 +18,8 @@ typedef void (*RemoteProgress)(guint64 done, guint64 total, gpointer data);
 typedef struct RemoteFetch {
     const char *url;
     const char *const *headers;
-    const char *etag; /* of what output_fd holds (resume) or of what we have elsewhere (conditional) */
+    const char *etag;           /* of what output_fd holds (resume) or of what we have elsewhere (conditional) */
+    const char *modified_since; /* of what we have elsewhere: Last-Modified as the server gave it; NULL */
     guint64 resume_from;
     guint64 limit_bytes;
     gint64 stall_timeout_ms, total_timeout_ms;
@@ -30,7 +31,7 @@ typedef struct RemoteFetch {
 
 typedef struct RemoteResult {
     int status; /* HTTP status; 304: not modified, output untouched */
-    char *etag;
+    char *etag, *last_modified;
     guint64 size_bytes;
     gboolean resumed;
 } RemoteResult;

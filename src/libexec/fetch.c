@@ -46,6 +46,8 @@ static void describe(Node *answer, const HttpResponse *response)
     node_set_bool(answer, "resumed", response->resumed);
     if (response->etag)
         child_set_text(answer, "etag", response->etag, strlen(response->etag));
+    if (response->last_modified)
+        child_set_text(answer, "last_modified", response->last_modified, strlen(response->last_modified));
 }
 
 static gboolean check_status(const char *shown, const HttpResponse *response, gboolean conditional, GError **error)
@@ -67,6 +69,7 @@ static void do_fetch(const ChildRequest *request)
         .method = "GET",
         .headers = headers,
         .etag = node_get_text(node, "etag", NULL),
+        .modified_since = node_get_text(node, "modified_since", NULL),
         .resume_from = (guint64)node_get_int(node, "resume_from", 0),
         .ca_pem = node_get_text(node, "ca_pem", NULL),
         .proxy = node_get_text(node, "proxy", NULL),
@@ -82,7 +85,8 @@ static void do_fetch(const ChildRequest *request)
     g_autoptr(GError) error = NULL;
     Node *answer = node_new_map();
     gboolean done = http_perform(&http, &response, &error) &&
-                    check_status(node_get_text(node, "shown", ""), &response, http.etag && !http.resume_from, &error);
+                    check_status(node_get_text(node, "shown", ""), &response,
+                                 (http.etag || http.modified_since) && !http.resume_from, &error);
     describe(answer, &response);
     if (done)
         child_result(answer);

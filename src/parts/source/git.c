@@ -8,6 +8,7 @@
 #include "base/remote_transfer.h"
 #include "base/shown.h"
 #include "model/version.h"
+#include "parts/source/forge.h"
 #include "parts/source/git_proof.h"
 #include "parts/source/kept.h"
 #include "parts/source/link.h"
@@ -146,17 +147,6 @@ static void tag_free(Tag *tag)
     g_free(tag);
 }
 
-/* What stands for "*" in the pattern, if it is a version. The caller frees. */
-static char *version_of(const char *pattern, const char *name)
-{
-    const char *star = strchr(pattern, '*');
-    gsize before = (gsize)(star - pattern), after = strlen(star + 1), size = strlen(name);
-    if (size <= before + after || strncmp(name, pattern, before) != 0 || strcmp(name + size - after, star + 1) != 0)
-        return NULL;
-    g_autofree char *version = g_strndup(name + before, size - before - after);
-    return version_is_valid(version) && version_is_ordered(version) ? g_steal_pointer(&version) : NULL;
-}
-
 static int newest_first(gconstpointer a, gconstpointer b)
 {
     return version_compare((*(const Tag *const *)b)->version, (*(const Tag *const *)a)->version);
@@ -170,7 +160,7 @@ static GPtrArray *tags_of(const Node *refs, const char *pattern)
         const Node *ref = list->items->pdata[i];
         const char *name = node_get_text(ref, "name", ""), *commit = node_get_text(ref, "commit", "");
         g_autofree char *version =
-            g_str_has_prefix(name, TAGS) && is_commit(commit) ? version_of(pattern, name + strlen(TAGS)) : NULL;
+            g_str_has_prefix(name, TAGS) && is_commit(commit) ? tag_version(pattern, name + strlen(TAGS)) : NULL;
         if (!version)
             continue;
         Tag *tag = g_new0(Tag, 1);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Transfers over http and https, as every source that speaks them makes them: through the child without rights. */
+#pragma once
+
+#include "parts/source/source.h"
+
+/* What one transfer is about. The operator's headers go to `home`'s host alone. */
+typedef struct WebRequest {
+    const char *home, *url;
+    const char *etag, *since; /* of what we have elsewhere: 304 is an answer then; may be NULL */
+    guint64 limit_bytes;
+    RemoteProgress progress;
+    gpointer data;
+} WebRequest;
+
+/* Into a new file in memory: -1 on failure; *result tells of 304 and of what the server refused. */
+int web_small(const Source *source, const WebRequest *request, RemoteResult *result, GError **error);
+/* All of such a file; NUL is appended. The caller frees. */
+char *web_read(int fd, gsize *size, GError **error);
+
+/* Into output_fd from its beginning. */
+gboolean web_whole(const Source *source, const WebRequest *request, int output_fd, RemoteResult *result,
+                   GError **error);
+
+/* Into output_fd, going on with a first part of it that was fetched before (place->cache tells). */
+gboolean web_fetch(const Source *source, const WebRequest *request, int output_fd, GError **error);
