@@ -24,7 +24,7 @@ const Key config_source_keys[] = {
     {"headers_file", KEY_TEXTS, IN(source, headers_file), NULL, "files with HTTP headers such as tokens, one a line; or credential:NAME"},
     {"prereleases", KEY_BOOL, IN(source, prereleases), "false", "whether pre-releases may be chosen"},
     {"versions", KEY_TEXT, IN(source, versions), "semver", "how versions are ordered; listed: as the index lists them", .words = order_names},
-    {"proxy", KEY_TEXT, IN(source, proxy), NULL, "proxy of this source; default: the host's", .address = TRUE},
+    {"proxy", KEY_TEXT, IN(source, proxy), NULL, "http proxy of this source (ssh goes without one); default: the host's", .address = TRUE},
     {"no_proxy", KEY_TEXT, IN(source, no_proxy), NULL, "hosts that are reached without it; default: the host's"},
     {"ca_file", KEY_ABSOLUTE, IN(source, ca_file), NULL, "certificates (PEM) that the server is believed by; default: the host's"},
     {"mirrors", KEY_TEXTS, IN(source, mirrors), NULL, "https: further addresses of the archive, tried in order; with '/' at the end: folders that hold it", .address = TRUE},
@@ -50,8 +50,8 @@ static const struct {
     {"url", "http https git sftp repository"},
     {"path", "folder"},
     {"headers_file", "http https"},
-    {"proxy", "http https git sftp"},
-    {"no_proxy", "http https git sftp"},
+    {"proxy", "http https git"},
+    {"no_proxy", "http https git"},
     {"ca_file", "http https git"},
     {"mirrors", "https"},
     {"api", "https"},
@@ -261,6 +261,8 @@ static gboolean check_git(const ConfigChecker *checker, const AppConfig *config)
     }
     if (config->source.token_file)
         return config_fault_at(checker, "/source/token_file", "'token_file' has no meaning for an ssh address");
+    if (config->source.proxy)
+        return config_fault_at(checker, "/source/proxy", "'proxy' has no meaning for an ssh address");
     return check_ssh(checker, config);
 }
 

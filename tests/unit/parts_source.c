@@ -447,7 +447,7 @@ static void test_open_refuses(void)
     g_assert_null(source_open(bench.config, bench.host, bench.place, &error));
     assert_message(error, FAULT_CONFIG,
                    g_strdup("bookshelf: sources of type 'repository' are not known to this liftlock\nit knows these: "
-                            "folder, http, git, sftp"));
+                            "folder, http, https, git, sftp"));
 }
 
 /* --- http --------------------------------------------------------------------------------------------------- */

@@ -21,7 +21,6 @@ static const Key sftp_keys[] = {
     {"host_key", KEY_TEXTS, .summary = "the server's public ssh keys", .required = TRUE},
     {"sha256", KEY_TEXT, .summary = "digest of the one archive that is taken"},
     {"checksum_path", KEY_ABSOLUTE, .summary = "file at the server with the archive's SHA-256"},
-    {"proxy", KEY_TEXT, .summary = "http proxy that is asked for a tunnel"},
     {0},
 };
 
