@@ -13,19 +13,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#define APPS_MAX 1000 /* of one command */
+
 const Verb verbs[] = {
     {"install", "SOURCE", "install an app from a source", verb_install,
      "name key checksum trust channel user app-root privileged-hooks data-from yes dry-run to force take-release "
      "detach",
      CHANGES_HOST, 1, 1,
-     "SOURCE is the address of a directory with a releases.json (https://...), or a local one.\n"
+     "SOURCE is the address of a directory with a releases.json (https://...), or a local one; for any other\n"
+     "source it is a file NAME.toml, the app's configuration.\n"
      "Trust is never taken silently: name the publisher's key, a checksum, or '--trust none'."},
-    {"check", "[APP]", "look whether there is something newer", verb_check, "exit-code", TAKES_APP | CHANGES_HOST, 0, 1,
-     NULL},
+    {"check", "[APP...]", "look whether there is something newer", verb_check, "exit-code", TAKES_APP | CHANGES_HOST, 0,
+     APPS_MAX, NULL},
     {"plan", "APP", "show what an update would do", verb_plan, "to force again rehearse", NEEDS_APP | CHANGES_HOST, 1,
      1, NULL},
-    {"update", "[APP]", "bring an app to a newer release", verb_update,
-     "to check dry-run plan yes force take-release again rehearse detach", TAKES_APP | CHANGES_HOST, 0, 1,
+    {"update", "[APP...]", "bring an app to a newer release", verb_update,
+     "to check dry-run plan yes force take-release again rehearse detach", TAKES_APP | CHANGES_HOST, 0, APPS_MAX,
      "Without APP: all apps, one after the other."},
     {"rollback", "APP", "go back to an earlier release", verb_rollback, "to yes dry-run detach identity take-release",
      NEEDS_APP | CHANGES_HOST, 1, 1,

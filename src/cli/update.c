@@ -9,14 +9,16 @@
 
 typedef int (*PerApp)(Call *call, Planner *planner, GError **error);
 
-/* For one app, or for all; the worst exit code counts, and one app's failure does not keep the others from their turn.
+/* For those that are named, or for all; the worst exit code counts, and one app's failure does not keep the others from
+ * their turn.
  */
 static int for_apps(Call *call, PerApp each, GError **error)
 {
     g_autoptr(GPtrArray) apps = NULL;
     if (call_app(call)) {
         apps = g_ptr_array_new();
-        g_ptr_array_add(apps, (gpointer)call_app(call));
+        for (guint i = 0; i < call->arguments->len; i++)
+            g_ptr_array_add(apps, call->arguments->pdata[i]);
     } else if (!(apps = status_apps(call->host, error)))
         return -1;
     int worst = 0;

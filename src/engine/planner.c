@@ -115,6 +115,7 @@ static gboolean choose(Planner *planner, const char *to, PolicyChoice *choice, G
     if (!planner->catalog &&
         !(planner->catalog = catalog_open(planner->config, planner->host_config, planner->place, error)))
         return FALSE;
+    planner->catalog->source->installed = planner->current;
     if (!catalog_refresh(planner->catalog, planner->journal, error))
         return FALSE;
     const char *app = planner->config->name;

@@ -210,5 +210,31 @@ refused 1 "cannot reach 127.0.0.1:$plain: connection refused" lift check $app
 heard
 https_is "$web/latest.tar.gz" "proxy = \"http://joe:$password@127.0.0.1:1\"" 'no_proxy = "127.0.0.1"'
 expect_exit 0 lift check $app
+
+note 'two apps of two sources, and one that is not asked'
+first=$port
+port=$(free_port)
+release 2.0.0
+manifest 's/^app: .*/app: second/'
+upload 2.0.0 second.tar.gz
+printf '[source]\ntype = "https"\nurl = "%s"\n[trust]\nlevel = "none"\n' "$web/second.tar.gz" >"$work/second.toml"
+ok "second 2.0.0 is installed" lift install "$work/second.toml"
+release 2.0.1
+manifest 's/^app: .*/app: second/'
+upload 2.0.1 second.tar.gz
+port=$first
+https_is "$web/latest.tar.gz"
+release 1.0.7
+upload 1.0.7
+forget
+expect_exit 10 lift check second --exit-code
+expect_same 'what was asked for' "$(cut -d' ' -f2,3 "$work/nginx/access" | tr '\n' ',')" '/second.tar.gz 200,'
+expect_exit 0 lift update $app second
+live=1.0.7
+runs
+verdict "both go live: $app" $?
+expect_same 'and second' "$(readlink "$host/opt/second/current")" releases/2.0.1
+expect_exit 0 lift check $app second
+expect_text "$out" "second: up to date (2.0.1)"
 find "$host/var/lib/liftlock/$app/jobs" -name config.toml -delete # the job's own copy of the app's configuration
 secrets_stayed

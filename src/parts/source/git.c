@@ -189,7 +189,7 @@ static gboolean list_tag(Listing *listing, GKeyFile *notes, const Tag *tag, cons
 static gboolean list_tags(const Source *source, const Link *link, Listing *listing, GKeyFile *notes, GError **error)
 {
     const char *pattern = source->config->source.tags ? source->config->source.tags : "*";
-    g_autofree char *wanted = g_strconcat(TAGS, pattern, NULL), *installed = kept_installed(source);
+    g_autofree char *wanted = g_strconcat(TAGS, pattern, NULL);
     g_autoptr(Node) refs = remote_git_refs(&link->remote, wanted, error);
     if (!refs)
         return FALSE;
@@ -203,7 +203,7 @@ static gboolean list_tags(const Source *source, const Link *link, Listing *listi
             return fault_set(error, FAULT_SOURCE, "the tags %s and %s are two releases of one version",
                              last->name + strlen(TAGS), tag->name + strlen(TAGS));
         }
-        if (!list_tag(listing, notes, tag, installed, error))
+        if (!list_tag(listing, notes, tag, source->installed, error))
             return FALSE;
         last = tag;
     }

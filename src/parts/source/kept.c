@@ -231,15 +231,8 @@ gboolean listing_fill(Listing *listing, SourceBytes *index, GError **error)
            source_bytes_fill(index, listing->source->config->source.url, json, strlen(json), error);
 }
 
-char *kept_installed(const Source *source)
-{
-    g_autofree char *target = g_file_read_link(source->place->current, NULL);
-    return target ? g_path_get_basename(target) : NULL;
-}
-
 char *kept_installed_content(const Source *source, GError **error)
 {
-    g_autofree char *version = kept_installed(source);
-    g_autoptr(Seen) seen = version ? seen_open(source->place, error) : NULL;
-    return seen ? seen_content(seen, version, NULL) : NULL;
+    g_autoptr(Seen) seen = source->installed ? seen_open(source->place, error) : NULL;
+    return seen ? seen_content(seen, source->installed, NULL) : NULL;
 }

@@ -46,6 +46,5 @@ gboolean listing_add(Listing *listing, const Listed *listed, GError **error);
 /* Remembers what was listed, and makes the index of it. */
 gboolean listing_fill(Listing *listing, SourceBytes *index, GError **error);
 
-/* The version that is live by its link, and what it was known by when it was seen; NULL: none. The caller frees. */
-char *kept_installed(const Source *source);
+/* What the installed version was known by when it was seen; NULL: nothing. The caller frees. */
 char *kept_installed_content(const Source *source, GError **error);

@@ -43,7 +43,8 @@ struct Source {
     const AppConfig *config;
     const HostConfig *host;
     const Place *place;
-    gpointer state; /* the driver's own, freed by g_free */
+    const char *installed; /* the version that is live, for sources that compare with it; NULL: none, or not asked */
+    gpointer state;        /* the driver's own, freed by g_free */
 };
 
 extern const SourceDriver *const source_drivers[]; /* NULL-terminated */
