@@ -298,3 +298,56 @@ char *version_without_commit(const char *version)
         return g_strdup(version);
     return g_strndup(version, size - suffix);
 }
+
+/* --- the next version --------------------------------------------------------------------------------------------- */
+
+const char *const version_part_names[] = {"major", "minor", "patch", NULL};
+
+/* One more, in as many digits: 05 is followed by 06, 99 by 100. */
+static void increment(GString *digits)
+{
+    gsize at = digits->len;
+    while (at > 0 && digits->str[at - 1] == '9')
+        digits->str[--at] = '0';
+    if (at > 0)
+        digits->str[at - 1]++;
+    else
+        g_string_prepend_c(digits, '1');
+}
+
+static gboolean is_zero(const char *digits)
+{
+    return digits[strspn(digits, "0")] == '\0';
+}
+
+/* A pre-release leads to its own version, unless a higher part is asked for: 1.3.0-rc.1 is before 1.3.0, not 1.3.1. */
+static gboolean leads_there(const char *version, char **fields, guint n_fields, VersionPart part)
+{
+    gboolean leads = version_is_prerelease(version) && n_fields > part;
+    for (guint i = part + 1; i < n_fields; i++)
+        leads = leads && is_zero(fields[i]);
+    return leads;
+}
+
+char *version_bump(const char *version, VersionPart part)
+{
+    if (!version_is_ordered(version))
+        return NULL;
+    const char *core = after_v(version);
+    g_autofree char *digits = g_strndup(core, core_end(core) - core);
+    g_auto(GStrv) fields = g_strsplit(digits, ".", -1);
+    guint n_fields = g_strv_length(fields);
+    if (leads_there(version, fields, n_fields, part))
+        return g_steal_pointer(&digits);
+    GString *next = g_string_new(NULL);
+    for (guint i = 0; i < MAX(n_fields, part + 1); i++) {
+        g_autoptr(GString) field = g_string_new(i < n_fields && i <= part ? fields[i] : "0");
+        if (i == part)
+            increment(field);
+        g_string_append_printf(next, "%s%s", i ? "." : "", field->str);
+    }
+    char *text = g_string_free(next, FALSE);
+    if (!version_is_ordered(text))
+        g_clear_pointer(&text, g_free);
+    return text;
+}

@@ -16,6 +16,14 @@ gboolean version_is_prerelease(const char *text);
 int version_compare(const char *a, const char *b); /* <0, 0, >0; both valid; of any length of digits; forms without
                                                       order compare bytewise after those with one */
 
+typedef enum { VERSION_MAJOR, VERSION_MINOR, VERSION_PATCH, VERSION_N_PARTS } VersionPart;
+extern const char *const version_part_names[]; /* "major", "minor", "patch", NULL */
+
+/* The next version, without "v" and build metadata: 1.2.3 becomes 2.0.0, 1.3.0 or 1.2.4, and 1.3.0-rc.1 becomes 1.3.0
+ * where that is higher in the part asked for. Fields that miss are written as far as the part. NULL: the version has no
+ * order, or the next one would be too long. The caller frees. */
+char *version_bump(const char *version, VersionPart part);
+
 /* A range: comparisons joined by "," or space, all must hold: ">=2.0.0 <3", "=1.4", "1.4" (equal), ">1,!=1.5". Only "="
  * and
  * "!=" hold for versions without order. Pre-releases count by their order alone: 3.0.0-rc.1 is "<3". */

@@ -153,6 +153,38 @@ static void found_in_texts(void)
     }
 }
 
+static void bump(void)
+{
+    static const struct {
+        const char *version, *major, *minor, *patch;
+    } rows[] = {
+        {"1.2.3", "2.0.0", "1.3.0", "1.2.4"},
+        {"v1.2.3+build", "2.0.0", "1.3.0", "1.2.4"},
+        {"1", "2", "1.1", "1.0.1"},
+        {"1.9", "2.0", "1.10", "1.9.1"},
+        {"1.2.3.4", "2.0.0.0", "1.3.0.0", "1.2.4.0"},
+        {"2026.09.09", "2027.0.0", "2026.10.0", "2026.09.10"},
+        {"9.99.99999999999999999999", "10.0.0", "9.100.0", "9.99.100000000000000000000"},
+        {"1.3.0-rc.1", "2.0.0", "1.3.0", "1.3.0"},
+        {"1.2.4-rc.1", "2.0.0", "1.3.0", "1.2.4"},
+        {"2.0.0-rc.1", "2.0.0", "2.0.0", "2.0.0"},
+        {"2-rc.1", "2", "2.1", "2.0.1"},
+        {"nightly", NULL, NULL, NULL},
+        {"1.0rc1", NULL, NULL, NULL},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        const char *const wanted[] = {rows[i].major, rows[i].minor, rows[i].patch};
+        for (int part = VERSION_MAJOR; part < VERSION_N_PARTS; part++) {
+            g_autofree char *next = version_bump(rows[i].version, (VersionPart)part);
+            g_assert_cmpstr(next, ==, wanted[part]);
+            if (next)
+                g_assert_cmpint(version_compare(next, rows[i].version), >, 0);
+        }
+    }
+    g_autofree char *most = g_strnfill(VERSION_MAX, '9');
+    g_assert_null(version_bump(most, VERSION_MAJOR));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -166,5 +198,6 @@ int main(int argc, char **argv)
     g_test_add_func("/version/all comparisons of a range must hold", matches);
     g_test_add_func("/version/a version without order is in no range by order", unordered_is_nowhere);
     g_test_add_func("/version/found in what a program says of itself", found_in_texts);
+    g_test_add_func("/version/the next one is higher in the part that was asked for", bump);
     return g_test_run();
 }
