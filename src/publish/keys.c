@@ -8,7 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -149,4 +151,16 @@ gboolean keys_show(const char *path, const char *passphrase_file, MinisignPublic
     if (secret)
         minisign_secret_public(secret, key);
     return secret != NULL;
+}
+
+gboolean keys_check_place(const char *key_file, const char *published, GError **error)
+{
+    char key[PATH_MAX], place[PATH_MAX];
+    if (!key_file || !published || !realpath(key_file, key) || !realpath(published, place))
+        return TRUE;
+    gsize size = strlen(place);
+    if (strncmp(key, place, size) != 0 || key[size] != '/')
+        return TRUE;
+    fault_set(error, FAULT_USAGE, "the secret key %s lies in %s and would be published", key_file, published);
+    return fault_hint(error, "move it to a place of its own");
 }

@@ -14,3 +14,7 @@ gboolean keys_show(const char *path, const char *passphrase_file, MinisignPublic
 /* Opens a secret key file. An encrypted one asks for its passphrase: from the first line of passphrase_file, else on
  * the terminal. A file that others may read is refused (FAULT_USAGE). */
 MinisignSecret *keys_open(const char *path, const char *passphrase_file, GError **error);
+
+/* Whoever publishes the key with the release has no key any more: FAULT_USAGE if the file lies in what is published.
+ * Either may be NULL. */
+gboolean keys_check_place(const char *key_file, const char *published, GError **error);

@@ -10,13 +10,12 @@
 #include "publish/keys.h"
 #include "publish/release_index.h"
 #include "publish/release_tree.h"
+#include "publish/work_tree.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -56,21 +55,10 @@ static gboolean check_key_wish(const ReleaseHttpOptions *options, GError **error
     return TRUE;
 }
 
-/* Whoever publishes the key with the release has no key any more. */
 static gboolean check_key_place(const ReleaseHttpOptions *options, GError **error)
 {
-    const char *const served[] = {options->tree, options->out};
-    char key[PATH_MAX], place[PATH_MAX];
-    for (guint i = 0; options->key_file && i < G_N_ELEMENTS(served); i++) {
-        if (!served[i] || !realpath(options->key_file, key) || !realpath(served[i], place))
-            continue;
-        gsize size = strlen(place);
-        if (strncmp(key, place, size) == 0 && key[size] == '/')
-            return fault_set(error, FAULT_USAGE, "the secret key %s lies in %s and would be published",
-                             options->key_file, served[i]) ||
-                   fault_hint(error, "move it to a place of its own");
-    }
-    return TRUE;
+    return keys_check_place(options->key_file, options->tree, error) &&
+           keys_check_place(options->key_file, options->out, error);
 }
 
 /* What runs that were killed have left: with the lock in hand, nobody else is writing these. */
@@ -300,8 +288,11 @@ gboolean release_http(const ReleaseHttpOptions *options, ReleaseHttpReport *repo
     *report = (ReleaseHttpReport){0};
     if (!check_key_wish(options, error))
         return FALSE;
-    fs_fd int out = open_out(options->out, TRUE, error);
-    g_autoptr(ReleaseTree) tree = out < 0 ? NULL : release_tree_open(options->tree, options->out, error);
+    if (!work_tree_check(options->tree, FALSE, options->out, error))
+        return FALSE;
+    fs_fd int out = options->dry_run ? -1 : open_out(options->out, TRUE, error);
+    gboolean ready = out >= 0 || options->dry_run;
+    g_autoptr(ReleaseTree) tree = ready ? release_tree_open(options->tree, options->out, error) : NULL;
     const char *channel = tree ? choose_channel(options, tree->manifest, error) : NULL;
     if (!channel || !check_key_place(options, error))
         return FALSE;
@@ -311,9 +302,10 @@ gboolean release_http(const ReleaseHttpOptions *options, ReleaseHttpReport *repo
     Publication publication = {
         .options = options, .report = report, .tree = tree, .secret = secret, .out = out, .archive = -1};
     name_files(&publication);
-    gboolean good = run(&publication, channel, error);
+    gboolean good = options->dry_run || run(&publication, channel, error);
     fs_fd_clear(&publication.archive);
-    unlinkat(out, publication.partial, 0);
+    if (out >= 0)
+        unlinkat(out, publication.partial, 0);
     g_free(publication.partial);
     g_free(publication.manifest);
     return good;

@@ -20,6 +20,7 @@ typedef struct ReleaseHttpOptions {
     const char *tree;                 /* what to publish (not for withdraw) */
     const char *channel;              /* NULL: stable; a pre-release needs one, and not stable */
     const char *changelog, *severity; /* NULL: the manifest's, none */
+    gboolean dry_run;                 /* looks at tree and key, and writes nothing */
 } ReleaseHttpOptions;
 
 typedef struct ReleaseHttpReport {

@@ -6,7 +6,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "base/remote.h"
-#include "model/config.h"
+#include "publish/own_manifest.h"
 
 #include <fnmatch.h>
 #include <limits.h>
@@ -27,43 +27,17 @@ void release_tree_free(ReleaseTree *tree)
     g_free(tree);
 }
 
-/* --- the manifest ------------------------------------------------------------------------------------------- */
-
-static gboolean find_manifest(ReleaseTree *tree, GError **error)
-{
-    for (const char *const *name = manifest_names; *name; name++) {
-        if (!fs_exists(tree->dirfd, *name))
-            continue;
-        if (tree->manifest_name)
-            return fault_set(error, FAULT_MANIFEST, "%s holds both %s and %s", tree->path, tree->manifest_name,
-                             *name) ||
-                   fault_hint(error, "keep one of them");
-        tree->manifest_name = g_strdup(*name);
-    }
-    if (!tree->manifest_name)
-        return fault_set(error, FAULT_MANIFEST, "%s holds no manifest", tree->path) ||
-               fault_hint(error, "put a file %s into it that names at least 'app' and 'version'", manifest_names[0]);
-    return TRUE;
-}
-
 static gboolean read_manifest(ReleaseTree *tree, GError **error)
 {
-    const char *name = tree->manifest_name;
-    tree->manifest_bytes = fs_read(tree->dirfd, name, DOCUMENT_MAX_BYTES, &tree->manifest_size, error);
-    if (!tree->manifest_bytes)
+    if (!own_manifest_find(tree->dirfd, tree->path, &tree->manifest_name, error))
         return FALSE;
-    DocumentLanguage language = g_str_has_suffix(name, ".json") ? DOCUMENT_JSON : DOCUMENT_YAML;
-    Node *document = document_parse(language, tree->manifest_bytes, tree->manifest_size, name, FAULT_MANIFEST, error);
-    tree->manifest = document ? manifest_read(document, name, error) : NULL;
-    if (!tree->manifest)
-        return FALSE;
-    if (!tree->manifest->app)
-        return fault_set(error, FAULT_MANIFEST, "%s: a release that is published must name its 'app'", name);
-    if (!app_name_is_valid(tree->manifest->app))
-        return fault_set(error, FAULT_MANIFEST,
-                         "%s: 'app' must be at most 32 of a-z, 0-9, '_' and '-', and begin with a letter or digit",
-                         name);
-    return TRUE;
+    if (!tree->manifest_name) {
+        fault_set(error, FAULT_MANIFEST, "%s holds no manifest", tree->path);
+        return fault_hint(error, "put a file %s into it that names at least 'app' and 'version'", manifest_names[0]);
+    }
+    tree->manifest =
+        own_manifest_read(tree->dirfd, tree->manifest_name, &tree->manifest_bytes, &tree->manifest_size, error);
+    return tree->manifest != NULL;
 }
 
 /* --- what is packed ----------------------------------------------------------------------------------------- */
@@ -141,7 +115,7 @@ ReleaseTree *release_tree_open(const char *path, const char *out, GError **error
         fault_set(error, FAULT_USAGE, "%s", local->message);
         return NULL;
     }
-    if (!find_manifest(tree, error) || !read_manifest(tree, error) || !set_exclude(tree, out, error) ||
+    if (!read_manifest(tree, error) || !set_exclude(tree, out, error) ||
         !fs_walk(tree->dirfd, ".", count_entry, tree, error))
         return NULL;
     set_time(tree);
