@@ -62,10 +62,16 @@ const Verb verbs[] = {
      NULL},
     {"config", "check|show [APP]", "check configuration, or show it with where each value comes from", verb_config, "",
      0, 1, 2, NULL},
-    {"release", "http [TREE]", "publish a folder as a release for any web server", verb_release,
-     "out key channel changelog severity withdraw reason unsigned passphrase-file", 0, 1, 2,
-     "Writes archive, checksum, signature and index below --out DIR.\n'release http --out DIR --withdraw VERSION' "
-     "marks a published one as withdrawn."},
+    {"release", "[http TREE|git [VERSION]|sftp VERSION HOST:PATH [TREE]|manifest [VERSION]]",
+     "publish a release; without arguments: ask", verb_release,
+     "out key channel changelog severity withdraw reason unsigned passphrase-file dry-run name message sign remote "
+     "host-key ssh-key",
+     0, 0, 4,
+     "http: archive, checksum, signature and index below --out DIR, for any web server; with --withdraw VERSION a\n"
+     "published one is marked as withdrawn. git: the version into the manifest, a commit, a tag, and one push of\n"
+     "both; without VERSION the manifest's. sftp: one archive with its checksum to HOST:DIRECTORY/, or over\n"
+     "HOST:FILE.tar.zst; the server's key must be known. manifest: writes one, or brings its version on.\n"
+     "VERSION is a version, or major, minor or patch. What is not committed to git is not released."},
     {"manifest", "check|requirements|conditions|rollout FILE [APP]",
      "check a release's manifest, or what it would mean on this host", verb_manifest, "", 0, 2, 3,
      "requirements: what this host lacks. conditions: which of its conditions hold. rollout: when this host takes the "

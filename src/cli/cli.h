@@ -9,11 +9,12 @@
 /* One field per option; the rows are in options.c. */
 typedef struct Options {
     gboolean json, yes, force, dry_run, detach, follow, purge, privileged_hooks, take_release, check_only, exit_code,
-        help, again, rehearse, no_passphrase, unsigned_index, all, wait;
+        help, again, rehearse, no_passphrase, unsigned_index, all, wait, sign;
     char *to, *plan, *name, *key, *checksum, *trust, *channel, *user, *app_root, *job, *out, *reason, *changelog,
         *severity, *withdraw, *passphrase_file;
     char *data_from, *identity;
     char *database, *dir, *url_from;
+    char *message, *remote, *host_key, *ssh_key;
     int limit;
 } Options;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* release, keys: the publisher's side. */
-#include "cli/cli.h"
+/* release http, keys: the publisher's side. */
+#include "cli/release.h"
 
 #include "base/fault.h"
 #include "publish/keys.h"
@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-/* --- release -------------------------------------------------------------------------------------------------------
+/* --- release http
+ * -------------------------------------------------------------------------------------------------------
  */
 
 static void answer_release(Call *call, const ReleaseHttpReport *report)
@@ -29,6 +30,12 @@ static void answer_release(Call *call, const ReleaseHttpReport *report)
 static void say_release(Call *call, const ReleaseHttpReport *report)
 {
     g_autofree char *size = g_format_size((guint64)report->size_bytes);
+    if (call->options.dry_run) {
+        call_say(call, "%s %s would be published: %s in %s", report->app, report->version, report->archive,
+                 call->options.out);
+        call_say(call, "  signed    %s", report->public_key ? report->public_key : "no");
+        return;
+    }
     if (report->nothing_to_do) {
         call_say(call, "%s %s is published already, with the same content", report->app, report->version);
         return;
@@ -56,6 +63,7 @@ static gboolean release_options(const Call *call, ReleaseHttpOptions *options, G
         .channel = given->channel,
         .changelog = given->changelog,
         .severity = given->severity,
+        .dry_run = given->dry_run,
     };
     if (!given->out) {
         fault_set(error, FAULT_USAGE, "release: --out DIR is missing");
@@ -68,23 +76,21 @@ static gboolean release_options(const Call *call, ReleaseHttpOptions *options, G
     return TRUE;
 }
 
-int verb_release(Call *call, GError **error)
+int release_by_http(Call *call, GError **error)
 {
-    const char *kind = g_ptr_array_index(call->arguments, 0);
     const char *tree = call->arguments->len > 1 ? g_ptr_array_index(call->arguments, 1) : NULL;
     const char *withdraw = call->options.withdraw;
     ReleaseHttpOptions options;
-    if (strcmp(kind, "http") != 0) {
-        fault_set(error, FAULT_USAGE, "release: there is no '%s'", kind);
-        fault_hint(error, "usage: liftlock release %s", call->verb->arguments);
-        return -1;
-    }
     if (!release_options(call, &options, error))
         return -1;
     if (!tree == !withdraw) {
         fault_set(error, FAULT_USAGE,
                   withdraw ? "release: a TREE and --withdraw exclude one another"
                            : "release: the TREE to publish is missing");
+        return -1;
+    }
+    if (withdraw && options.dry_run) {
+        fault_set(error, FAULT_USAGE, "release: --withdraw and --dry-run exclude one another");
         return -1;
     }
     options.tree = tree;
