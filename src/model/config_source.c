@@ -241,6 +241,14 @@ static gboolean check_wanted(const ConfigChecker *checker, const AppConfig *conf
     return TRUE;
 }
 
+/* "ssh://user:secret@..." */
+static gboolean has_password(const char *url)
+{
+    const char *user = strstr(url, "://");
+    const char *at = user ? strchr(user, '@') : NULL, *colon = at ? strchr(user + 1, ':') : NULL;
+    return colon && colon < at;
+}
+
 static gboolean check_git(const ConfigChecker *checker, const AppConfig *config)
 {
     const char *url = config->source.url;
@@ -255,7 +263,7 @@ static gboolean check_git(const ConfigChecker *checker, const AppConfig *config)
     }
     g_auto(SshAddress) address = {.port = 0};
     if (!ssh_address_parse(url, &address)) {
-        if (strstr(url, "@") && strchr(url + strlen("ssh://"), ':') < strchr(url, '@'))
+        if (has_password(url))
             return config_fault_at(checker, "/source/url", "'url' must not hold a password");
         return must_be(checker, "url", "an https or ssh address such as ssh://git@example.org/app.git", url);
     }
