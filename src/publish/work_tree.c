@@ -12,6 +12,14 @@
 #define STATUS_LIMIT_S 300
 #define NAMED 4
 
+/* As git sees it: a file that leads to the repository, or a directory with a HEAD. */
+static gboolean has_repository(const char *directory)
+{
+    g_autofree char *git = g_build_filename(directory, ".git", NULL), *head = g_build_filename(git, "HEAD", NULL);
+    return g_file_test(git, G_FILE_TEST_IS_REGULAR) || g_file_test(head, G_FILE_TEST_EXISTS) ||
+           g_file_test(head, G_FILE_TEST_IS_SYMLINK);
+}
+
 gboolean work_tree_is_one(const char *directory)
 {
     char real[PATH_MAX];
@@ -19,8 +27,7 @@ gboolean work_tree_is_one(const char *directory)
         return FALSE;
     g_autofree char *at = g_strdup(real);
     for (;;) {
-        g_autofree char *git = g_build_filename(at, ".git", NULL);
-        if (g_file_test(git, G_FILE_TEST_EXISTS))
+        if (has_repository(at))
             return TRUE;
         if (strcmp(at, "/") == 0)
             return FALSE;
