@@ -32,8 +32,8 @@ added 'x.y = 1\nx.z = 2\nx.y = 3' '12:3: the key "x.y" appears twice (line 10)'
 added '[notify."../x"]\ntype = "log"' "10:2: a name below 'notify' must be at most 32 of a-z, 0-9, '_' and '-', not '../x'"
 
 note "an app: values"
-edited 's/"folder"/3/' "5:8: 'type' must be folder, http, git, sftp or repository, not '3'"
-edited 's/"folder"/"floder"/' "5:8: 'type' must be folder, http, git, sftp or repository, not 'floder'"
+edited 's/"folder"/3/' "5:8: 'type' must be folder, http, https, git, sftp or repository, not '3'"
+edited 's/"folder"/"floder"/' "5:8: 'type' must be folder, http, https, git, sftp or repository, not 'floder'"
 edited 's|^path = .*|path = "tmp/x"|' "6:8: 'path' must be an absolute path without '..', not 'tmp/x'"
 edited 's|^path = .*|path = "/tmp/../x"|' "6:8: 'path' must be an absolute path without '..', not '/tmp/../x'"
 edited 's/"none"/"nonne"/' "9:9: 'level' must be tuf, minisign, checksum, git or none, not 'nonne'"

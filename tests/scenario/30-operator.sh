@@ -221,7 +221,7 @@ misused() { # misused TEXT HINT VERB...
 }
 misused "there is no verb 'upate'; did you mean 'update'?" "see 'liftlock --help'" lift upate
 misused "update: unknown option --forc" "see 'liftlock update --help'" lift update --forc
-misused "update: 'b' is one argument too many" "usage: liftlock update [APP]" lift update a b
+misused "rollback: 'b' is one argument too many" "usage: liftlock rollback APP" lift rollback a b
 misused "rollback: an argument is missing" "usage: liftlock rollback APP" lift rollback
 misused "backup: there is no 'make'" "usage: liftlock backup create|list|restore|verify APP [ID]" lift backup make bookshelf
 misused "config: there is no 'edit'" "usage: liftlock config check|show [APP]" lift config edit

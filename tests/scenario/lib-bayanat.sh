@@ -148,5 +148,5 @@ units_run() { [ "$(property bayanat.service ActiveState) $(property bayanat-cele
 shows() {
     expect_same "the running app's own word" "$(about)" "{\"name\": \"bayanat\", \"version\": \"$1\"}"
     expect_same "what is live" "$(live)" "releases/$1"
-    ok "its units run" wait_for 15 units_run # a worker whose database went away is started again by systemd
+    ok "its units run" wait_for 45 units_run # a worker whose database went away is started again by systemd
 }
