@@ -61,7 +61,7 @@ static void secrets(void)
     g_autoptr(GError) error = NULL;
     g_autofree char *token = put(&bench, "token", "  abc\n", 0600), *open = put(&bench, "open", "abc", 0644);
     g_autofree char *two = put(&bench, "two", "a\nb\n", 0600);
-    g_autofree char *stored = put(&bench, "etc/credstore/name", "of etc", 0600);
+    g_free(put(&bench, "etc/credstore/name", "of etc", 0600));
     char *line = secret_line(bench.place, token, &error);
     g_assert_cmpstr(line, ==, "abc");
     secret_free(line);
@@ -73,7 +73,7 @@ static void secrets(void)
     line = secret_line(bench.place, "credential:name", &error);
     g_assert_cmpstr(line, ==, "of etc");
     secret_free(line);
-    g_autofree char *nearer = put(&bench, "run/credstore/name", "of run", 0600);
+    g_free(put(&bench, "run/credstore/name", "of run", 0600));
     line = secret_line(bench.place, "credential:name", &error);
     g_assert_cmpstr(line, ==, "of run");
     secret_free(line);
@@ -127,7 +127,7 @@ static void memory(void)
         g_assert_true(seen_check(seen, "bookshelf", "1.0.0", "commit b", 86400, &error)); /* not installed yet */
         g_assert_true(seen_save(seen, &error));
     }
-    g_autofree char *config = put(&bench, "etc/liftlock/apps/bookshelf.toml", "", 0600);
+    g_free(put(&bench, "etc/liftlock/apps/bookshelf.toml", "", 0600));
     {
         g_autoptr(Seen) seen = seen_open(bench.place, &error);
         g_assert_true(seen_check(seen, "bookshelf", "v1.0.0", "commit b", 864000, &error));
