@@ -3,6 +3,7 @@
 #include "model/config_inner.h"
 
 #include "base/fault.h"
+#include "model/auto.h"
 #include "model/limits.h"
 #include "model/manifest_check.h"
 #include "model/manifest_switch.h"
@@ -56,12 +57,20 @@ static const Key trust_keys[] = {
 static const Key policy_keys[] = {
     {"mode", KEY_ENUM, IN(policy, mode), "manual", "manual: the operator may override; dashboard: policy decides", .words = mode_names},
     {"min_age", KEY_DURATION, IN(policy, min_age_ms), "0", "how old a release must be before it is taken", .max = (gint64)3650 * DAY_MS},
+    {"min_age_of", KEY_TEXT_MAP, IN(policy, min_age_of), NULL, "the same by severity, as {security = \"2h\", normal = \"7d\"}; default: nothing for security and critical"},
     {"pin", KEY_RANGE, IN(policy, pin), NULL, "version or range to stay in"},
     {"group", KEY_TEXT, IN(policy, group), NULL, "this host's group in rollouts: the name of a stage, canary or stable"},
     {"keep_releases", KEY_INT, IN(policy, keep_releases), NULL, "releases to keep on disk; default: as the manifest says", .min = 2, .max = 1000},
     {"keep_backups", KEY_INT, IN(policy, keep_backups), NULL, "backups to keep; default: as the manifest says", .max = 1000},
     {"rehearse", KEY_BOOL, IN(policy, rehearse), "false", "every update is rehearsed first, as by --rehearse"},
     {"max_attempts", KEY_INT, IN(policy, max_attempts), "3", "attempts before a job waits for the operator", .min = 1, .max = 100},
+    {0},
+};
+
+static const Key auto_keys[] = {
+    {"calendar", KEY_TEXT, IN(auto_, calendar), NULL, "when the timer begins, as systemd.time(7) has it; default: when the window opens, or at 06:00"},
+    {"random_delay", KEY_DURATION, IN(auto_, random_delay_ms), "30m", "it begins up to so much later, but within half of the window", .max = DAY_MS},
+    {"window", KEY_TEXT, IN(auto_, window), NULL, "span of the day in which the app may be updated unattended, such as 22:00-05:00, on the host's own clock"},
     {0},
 };
 
@@ -113,6 +122,7 @@ const Key app_config_keys[] = {
     {"source", KEY_TABLE, OF(AppConfig, source), NULL, "where releases come from", .required = TRUE, .table = config_source_keys},
     {"trust", KEY_TABLE, OF(AppConfig, trust), NULL, "what proves that they are the publisher's", .required = TRUE, .table = trust_keys},
     {"policy", KEY_TABLE, OF(AppConfig, policy), NULL, "which release may follow which, when", .table = policy_keys},
+    {"auto", KEY_TABLE, OF(AppConfig, auto_), NULL, "when the app is updated unattended", .table = auto_keys},
     {"backups", KEY_TABLE, OF(AppConfig, backups), NULL, "how backups are kept", .table = backups_keys},
     {"security", KEY_TABLE, OF(AppConfig, security), NULL, "what of a release may come to this host", .table = security_keys},
     {"environment", KEY_TEXT_MAP, OF(AppConfig, environment), NULL, "variables for programs of the app, and for env_var in conditions"},
@@ -297,6 +307,13 @@ static gboolean check_limits(const ConfigChecker *checker, const AppConfig *conf
     return !problem || config_fault_at(checker, pointer, "%s", problem);
 }
 
+static gboolean check_auto(const ConfigChecker *checker, const AppConfig *config)
+{
+    const char *pointer = NULL;
+    g_autofree char *problem = auto_config_problem(config, &pointer);
+    return !problem || config_fault_at(checker, pointer, "%s", problem);
+}
+
 /* Numbers that the manifest gives where the operator does not. */
 static void defer_to_manifest(AppConfig *config)
 {
@@ -328,7 +345,7 @@ AppConfig *app_config_read(Node *document, const char *name, const char *path, G
     if (!check_app(&checker, config) || !config_source_check(&checker, config) ||
         !config_trust_check(&checker, config) || !check_backups(&checker, config) ||
         !check_notifies(&checker, config) || !check_databases(&checker, config) || !check_switches(&checker, config) ||
-        !check_limits(&checker, config))
+        !check_limits(&checker, config) || !check_auto(&checker, config))
         return NULL;
     defer_to_manifest(config);
     return g_steal_pointer(&config);

@@ -67,12 +67,17 @@ typedef struct AppConfig {
     struct {
         int mode;
         gint64 min_age_ms;
+        GPtrArray *min_age_of; /* KeyPair: severity, time; see auto_min_age_ms */
         char *pin;
         char *group; /* of this host in rollouts; NULL: none */
         gint64 keep_releases, keep_backups /* -1: the manifest's */;
         gint64 max_attempts;
         gboolean rehearse;
     } policy;
+    struct {
+        char *calendar, *window; /* NULL: see auto_calendar; any time */
+        gint64 random_delay_ms;
+    } auto_;
     struct {
         char *encrypt_to; /* age recipient; NULL: backups are not encrypted */
     } backups;

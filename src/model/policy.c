@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "model/auto.h"
 #include "model/version.h"
 
 #include <string.h>
@@ -154,17 +155,11 @@ static void rule_prerelease(const Case *c)
                   c->config->source.channel);
 }
 
-static gboolean is_urgent(const Release *release)
-{
-    return release->severity && (g_ascii_strcasecmp(release->severity, "security") == 0 ||
-                                 g_ascii_strcasecmp(release->severity, "critical") == 0);
-}
-
 /* A date ahead of the host's clock proves no age, whichever of the two is wrong. */
 static void rule_young(const Case *c)
 {
-    gint64 needed_s = (c->config->policy.min_age_ms + 999) / 1000, released_s = 0;
-    if (needed_s <= 0 || is_urgent(c->release))
+    gint64 needed_s = (auto_min_age_ms(c->config, c->release->severity) + 999) / 1000, released_s = 0;
+    if (needed_s <= 0)
         return;
     const char *version = c->release->version;
     g_autofree char *needed = clock_span(needed_s, TRUE);
