@@ -28,8 +28,13 @@ const Verb verbs[] = {
     {"plan", "APP", "show what an update would do", verb_plan, "to force again rehearse", NEEDS_APP | CHANGES_HOST, 1,
      1, NULL},
     {"update", "[APP...]", "bring an app to a newer release", verb_update,
-     "to check dry-run plan yes force take-release again rehearse detach", TAKES_APP | CHANGES_HOST, 0, APPS_MAX,
-     "Without APP: all apps, one after the other."},
+     "to check dry-run plan yes force take-release again rehearse detach unattended", TAKES_APP | CHANGES_HOST, 0,
+     APPS_MAX,
+     "Without APP: all apps, one after the other.\n"
+     "--unattended is for timers: only in the app's window, once a day (again with --force, which then overrides\n"
+     "nothing else)."},
+    {"auto", "APP on|off|status", "update an app unattended, by a timer", verb_auto, "", NEEDS_APP | CHANGES_HOST, 2, 2,
+     "When: [auto] of the app's configuration; what: its policy. The timer runs 'liftlock update APP --unattended'."},
     {"rollback", "APP", "go back to an earlier release", verb_rollback, "to yes dry-run detach identity take-release",
      NEEDS_APP | CHANGES_HOST, 1, 1,
      "Data stay if the older release can run on them; else the newest fitting backup is restored,\nafter what that "

@@ -9,7 +9,7 @@
 /* One field per option; the rows are in options.c. */
 typedef struct Options {
     gboolean json, yes, force, dry_run, detach, follow, purge, privileged_hooks, take_release, check_only, exit_code,
-        help, again, rehearse, no_passphrase, unsigned_index, all, wait, sign;
+        help, again, rehearse, no_passphrase, unsigned_index, all, wait, sign, unattended;
     char *to, *plan, *name, *key, *checksum, *trust, *channel, *user, *app_root, *job, *out, *reason, *changelog,
         *severity, *withdraw, *passphrase_file;
     char *data_from, *identity;
@@ -77,6 +77,7 @@ int verb_health(Call *call, GError **error);
 int verb_history(Call *call, GError **error);
 int verb_logs(Call *call, GError **error);
 int verb_backup(Call *call, GError **error);
+int verb_auto(Call *call, GError **error);
 int verb_restart(Call *call, GError **error);
 int verb_maintenance(Call *call, GError **error);
 int verb_pin(Call *call, GError **error);

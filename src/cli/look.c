@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "cli/run.h"
 #include "engine/status.h"
 
 #include <string.h>
@@ -62,6 +63,18 @@ static void show_last(Call *call, const Node *status)
         call_say(call, "              %s: %s", node_get_text(last, "step", "?"), node_get_text(last, "error", ""));
 }
 
+static void show_health(Call *call, const Node *status)
+{
+    const Node *errors = node_get(status, "errors");
+    gint64 backups = node_get_int(status, "backups", 0);
+    g_autofree char *size = g_format_size((guint64)node_get_int(status, "backups_bytes", 0));
+    if (backups > 0)
+        call_say(call, "  backups     %" G_GINT64_FORMAT ", %s", backups, size);
+    if (errors && errors->items->len > 0)
+        call_say(call, "  errors      %u of the last day's jobs did not end well", errors->items->len);
+    unattended_show(call, node_get(status, "auto"), "  ");
+}
+
 static int show_status(Call *call, const Node *status)
 {
     const char *offered = node_get_text(status, "offered", NULL);
@@ -80,6 +93,7 @@ static int show_status(Call *call, const Node *status)
     show_list(call, node_get(status, "fence"), "maintenance", "reason");
     show_list(call, node_get(status, "hold"), "held", "reason");
     show_last(call, status);
+    show_health(call, status);
     call_say(call, "  trust       %s", node_get_text(status, "trust", "?"));
     const Node *weaker = node_get(status, "weaker");
     for (guint i = 0; weaker && i < weaker->items->len; i++)

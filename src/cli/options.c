@@ -56,6 +56,8 @@ const OptionRow option_rows[] = {
     {"to", 't', G_OPTION_ARG_STRING, AT(to), "VERSION", "that version instead of what policy offers"},
     {"trust", 0, G_OPTION_ARG_STRING, AT(trust), "LEVEL",
      "only none: take what the source serves; else say --key or --checksum"},
+    {"unattended", 0, G_OPTION_ARG_NONE, AT(unattended), NULL,
+     "as a timer does it: only in the app's window, and once a day"},
     {"unsigned", 0, G_OPTION_ARG_NONE, AT(unsigned_index), NULL, "publish without a signature"},
     {"url-from", 0, G_OPTION_ARG_STRING, AT(url_from), "FILE#KEY",
      "file, and the key in it, with the URL of a PostgreSQL database of your own"},

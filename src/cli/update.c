@@ -157,7 +157,7 @@ static gboolean digest_agrees(const Call *call, const Plan *plan, GError **error
     return fault_hint(error, "look again with 'liftlock plan %s'", plan->app);
 }
 
-static int update_one(Call *call, Planner *planner, GError **error)
+int update_app(Call *call, Planner *planner, GError **error)
 {
     if (call->options.check_only)
         return check_one(call, planner, error);
@@ -189,5 +189,5 @@ static int update_one(Call *call, Planner *planner, GError **error)
 
 int verb_update(Call *call, GError **error)
 {
-    return for_apps(call, update_one, error);
+    return for_apps(call, call->options.unattended ? unattended_update : update_app, error);
 }

@@ -7,6 +7,7 @@
 #include "engine/claims.h"
 #include "engine/live.h"
 #include "engine/observed.h"
+#include "engine/unattended.h"
 #include "engine/worker.h"
 #include "model/version.h"
 #include "parts/layout/layout.h"
@@ -167,6 +168,38 @@ static void inspect_claims(Observed *observed, Node *issues, Condition *worst)
         add_issue(issues, worst, CONDITION_DEGRADED, "the app is in maintenance", advice);
 }
 
+/* That nobody watches must not mean that nobody hears of it. */
+static void inspect_unattended(const HostPlace *host, Observed *observed, Node *node, Node *issues, Condition *worst)
+{
+    Node *state = unattended_node(host, observed->place, observed->config);
+    g_autoptr(Run) last = unattended_last(observed->place);
+    gboolean on = strcmp(node_get_text(state, "timer", ""), "on") == 0;
+    g_autofree char *advice = g_strdup_printf("'liftlock auto %s on' writes it again", observed->app);
+    node_set(node, "auto", state);
+    if (on && !node_get_bool(state, "as_configured", FALSE))
+        add_issue(issues, worst, CONDITION_DEGRADED, "the timer of unattended updates is not as [auto] says", advice);
+    if (on && !node_get_bool(state, "at_boot", FALSE))
+        add_issue(issues, worst, CONDITION_DEGRADED, "the timer of unattended updates does not begin at boot", advice);
+    if (!last || !run_is_bad(last))
+        return;
+    g_autofree char *text =
+        g_strdup_printf("the last unattended update was %s: %s", last->result, last->text ? last->text : "?");
+    add_issue(issues, worst, CONDITION_DEGRADED, text, "'liftlock plan' shows what stands in its way");
+}
+
+static void inspect_errors(Observed *observed, Node *node, Node *issues, Condition *worst)
+{
+    Node *errors = status_errors(observed->journal, observed->app);
+    node_set(node, "errors", errors);
+    if (errors->items->len == 0)
+        return;
+    const Node *newest = g_ptr_array_index(errors->items, 0);
+    g_autofree char *text =
+        g_strdup_printf("%u of the last day's jobs did not end well; the newest: %s", errors->items->len,
+                        node_get_text(newest, "error", node_get_text(newest, "verdict", "?")));
+    add_issue(issues, worst, CONDITION_OK, text, "'liftlock history' lists them, 'liftlock logs' has what they wrote");
+}
+
 Node *inspect_app(const HostPlace *host, const char *app, GError **error)
 {
     static const char *const names[] = {"OK", "DEGRADED", "BROKEN"};
@@ -192,6 +225,8 @@ Node *inspect_app(const HostPlace *host, const char *app, GError **error)
     Node *node = node_new_map();
     node_set_text(node, "app", app);
     node_set_text(node, "version", observed->version);
+    inspect_unattended(host, observed, node, issues, &worst);
+    inspect_errors(observed, node, issues, &worst);
     node_set_text(node, "condition", names[worst]);
     node_set(node, "issues", issues);
     return node;

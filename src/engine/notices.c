@@ -47,6 +47,16 @@ static void send_one(Job *job, const NotifyConfig *config, const NotifyFacts *fa
         job_say(job, "notification: %s", error->message);
 }
 
+void notices_tell(const PartContext *part, const AppConfig *config, const NotifyFacts *facts)
+{
+    for (guint i = 0; i < config->notify->len; i++) {
+        const NotifyConfig *notify = g_ptr_array_index(config->notify, i);
+        g_autoptr(GError) error = NULL;
+        if (is_wanted(notify, facts->verdict) && !notify_send(part, notify, facts, &error))
+            part->on_line(error->message, part->on_line_data);
+    }
+}
+
 /* The publisher's own wishes, in the manifest, count where the host configures none of its own. */
 static void send_from_manifest(Job *job, const GPtrArray *wishes, const NotifyFacts *facts)
 {

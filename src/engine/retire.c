@@ -8,6 +8,7 @@
 #include "engine/leftovers.h"
 #include "engine/live.h"
 #include "engine/live_switch.h"
+#include "engine/unattended.h"
 #include "model/manifest_switch.h"
 #include "parts/backup/backup.h"
 
@@ -239,7 +240,7 @@ gboolean retire_app(Job *job, GError **error)
 {
     databases_tidy(job);
     if (!live_switch_retire(job, error) || !live_unequip(job, job->manifest, NULL, error) ||
-        !job->layout->prepare_revert(&job->part, NULL, error))
+        !job->layout->prepare_revert(&job->part, NULL, error) || !unattended_retire(job->place, error))
         return FALSE;
     static const char *const program[] = {"releases", "system", ".liftlock", NULL};
     static const char *const data[] = {"shared", "logs", NULL};

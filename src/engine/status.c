@@ -9,6 +9,7 @@
 #include "engine/live.h"
 #include "engine/lock.h"
 #include "engine/observed.h"
+#include "engine/unattended.h"
 #include "engine/worker.h"
 #include "parts/layout/layout.h"
 #include "parts/service/service.h"
@@ -121,6 +122,29 @@ static void add_stock(Node *status, const Observed *observed)
     node_set(status, "releases", list);
     g_autoptr(GPtrArray) backups = observed->journal ? journal_backups(observed->journal, observed->app, NULL) : NULL;
     node_set_int(status, "backups", backups ? backups->len : 0);
+    gint64 size_bytes = 0;
+    for (guint i = 0; backups && i < backups->len; i++)
+        size_bytes += ((const BackupRecord *)g_ptr_array_index(backups, i))->size_bytes;
+    node_set_int(status, "backups_bytes", size_bytes);
+}
+
+static gboolean is_error(const JobRecord *job)
+{
+    return !job->open && job->verdict && strcmp(job->verdict, "updated") != 0;
+}
+
+Node *status_errors(Journal *journal, const char *app)
+{
+    enum { JOBS = 200, DAY_S = 24 * 3600 };
+    gint64 since_s = clock_now_s() - DAY_S;
+    Node *list = node_new_list();
+    g_autoptr(GPtrArray) jobs = journal ? journal_jobs(journal, app, JOBS, NULL) : NULL;
+    for (guint i = 0; jobs && i < jobs->len; i++) {
+        const JobRecord *job = g_ptr_array_index(jobs, i);
+        if (is_error(job) && job->ended_s >= since_s)
+            node_append(list, job_node(job));
+    }
+    return list;
 }
 
 /* What the newest job that had to do with it observed: it had the rights, and the kernel, that count. */
@@ -196,6 +220,8 @@ Node *status_of(const HostPlace *host, const char *app, GError **error)
     node_set(status, "hold", claims_node(observed->place, CLAIM_HOLD));
     add_jobs(status, observed);
     add_stock(status, observed);
+    node_set(status, "errors", status_errors(observed->journal, app));
+    node_set(status, "auto", unattended_node(host, observed->place, observed->config));
     add_weaker(status, host, observed);
     return status;
 }

@@ -6,8 +6,13 @@
 
 /* A map: app, version (live by observation), offered, checked_at, source, trust, services[{name, active, state,
  * restarts}], fence[], hold[], job (at work now) or interrupted (open without a worker), last{kind, from, to, verdict,
- * at, error}, releases[], backups, weaker[] (guarantees that do not hold in this setting). The caller frees. */
+ * at, error}, releases[], backups, backups_bytes, errors[] (jobs of the last day that did not end well, as last), auto
+ * (unattended_node), weaker[] (guarantees that do not hold in this setting). The caller frees. */
 Node *status_of(const HostPlace *host, const char *app, GError **error);
+
+/* Jobs of the last day that did not end well, newest first, as a list of maps. `journal` may be NULL. The caller frees.
+ */
+Node *status_errors(Journal *journal, const char *app);
 
 /* Names of all apps that have a configuration or a record: GPtrArray of char *, sorted. */
 GPtrArray *status_apps(const HostPlace *host, GError **error);

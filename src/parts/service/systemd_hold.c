@@ -23,43 +23,9 @@
 #include "model/manifest_switch.h"
 #include "parts/service/systemd_bus.h"
 #include "parts/service/systemd_units.h"
+#include "parts/service/unit_file.h"
 
 #define DROP_IN "50-liftlock.conf"
-
-/* Where units of this manager are configured. Units belong to the manager, not to LIFTLOCK_ROOT: elsewhere it would not
- * see them. The caller frees. */
-static char *units_directory(const Place *place)
-{
-    if (!manager_is_user(place))
-        return g_strdup("/etc/systemd/system");
-    return g_build_filename(g_get_user_config_dir(), "systemd", "user", NULL);
-}
-
-/* The installed program. A job runs from a copy of its own that goes with the job, and units outlive jobs; only where
- * nothing is installed (a build tree) is it the running one. */
-static char *liftlock_program(void)
-{
-    if (access(LIFTLOCK_BINDIR "/liftlock", X_OK) == 0)
-        return g_strdup(LIFTLOCK_BINDIR "/liftlock");
-    return g_file_read_link("/proc/self/exe", NULL);
-}
-
-/* A path as unit files want it. FALSE for what cannot be said there. */
-static gboolean unit_quote(const char *path, gboolean in_command, char **quoted, GError **error)
-{
-    g_autoptr(GString) text = g_string_new(NULL);
-    for (const char *at = path; *at; at++) {
-        if (g_ascii_iscntrl(*at) || *at == '"' || *at == '\\') {
-            g_autofree char *shown = fs_display(path);
-            return fault_set(error, FAULT_CONFIG, "'%s' cannot be named in a unit", shown);
-        }
-        if (*at == '%' || (in_command && *at == '$'))
-            g_string_append_c(text, *at);
-        g_string_append_c(text, *at);
-    }
-    *quoted = in_command ? g_strdup_printf("\"%s\"", text->str) : g_strdup(text->str);
-    return TRUE;
-}
 
 typedef struct Files {
     char *directory, *drop_in_directory; /* the second below the first */
@@ -78,7 +44,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Files, files_clear)
 static Files files_of(const Place *place, const char *unit)
 {
     return (Files){
-        .directory = units_directory(place),
+        .directory = unit_directory(place),
         .drop_in_directory = g_strconcat(unit, ".d", NULL),
         .drop_in = g_strconcat(unit, ".d/" DROP_IN, NULL),
         .wait_unit = g_strconcat("liftlock-wait-", unit, NULL),
@@ -111,7 +77,7 @@ static char *wait_text(const char *unit, const char *hold, const char *pass, con
 
 static char *wait_command(const Place *place, const char *pass_quoted, GError **error)
 {
-    g_autofree char *program = liftlock_program(), *program_quoted = NULL, *hold_quoted = NULL;
+    g_autofree char *program = unit_program(), *program_quoted = NULL, *hold_quoted = NULL;
     if (!program) {
         fault_set(error, FAULT_SYSTEM, "cannot find the liftlock program itself");
         return NULL;
@@ -119,18 +85,6 @@ static char *wait_command(const Place *place, const char *pass_quoted, GError **
     if (!unit_quote(program, TRUE, &program_quoted, error) || !unit_quote(place->hold, TRUE, &hold_quoted, error))
         return NULL;
     return g_strdup_printf("%s inner wait-hold %s %s", program_quoted, hold_quoted, pass_quoted);
-}
-
-/* Writes, or removes if text is NULL, only what differs. */
-static gboolean bring_in_line(int dirfd, const char *name, const char *text, gboolean *changed, GError **error)
-{
-    g_autofree char *now = fs_read(dirfd, name, 64 * 1024, NULL, NULL);
-    if (text ? g_strcmp0(now, text) == 0 : !fs_exists(dirfd, name))
-        return TRUE;
-    *changed = TRUE;
-    if (text)
-        return fs_write_atomic(dirfd, name, text, strlen(text), 0644, error);
-    return fs_remove_tree(dirfd, name, error) && fs_sync_dir(dirfd, error);
 }
 
 /* "web@.service" as its own files name it: each instance is meant. */
@@ -196,10 +150,10 @@ static gboolean write_texts(const Place *place, const char *unit, gboolean waits
     if (dirfd < 0 || !fs_make_dirs(dirfd, files.drop_in_directory, 0755, error))
         return FALSE;
     /* The unit that waits comes before what requires it, and goes after. */
-    if (wait_unit && !bring_in_line(dirfd, files.wait_unit, wait_unit, changed, error))
+    if (wait_unit && !unit_file_bring(dirfd, files.wait_unit, wait_unit, changed, error))
         return FALSE;
-    return bring_in_line(dirfd, files.drop_in, drop_in, changed, error) &&
-           (wait_unit || bring_in_line(dirfd, files.wait_unit, NULL, changed, error));
+    return unit_file_bring(dirfd, files.drop_in, drop_in, changed, error) &&
+           (wait_unit || unit_file_bring(dirfd, files.wait_unit, NULL, changed, error));
 }
 
 gboolean systemd_equip(const PartContext *context, const Service *service, GError **error)
@@ -236,8 +190,8 @@ gboolean systemd_retire(const PartContext *context, const Service *service, GErr
         return TRUE;
     fs_fd int dirfd = fs_open_dir(files.directory, error);
     gboolean changed = FALSE;
-    if (dirfd < 0 || !bring_in_line(dirfd, files.drop_in, NULL, &changed, error) ||
-        !bring_in_line(dirfd, files.wait_unit, NULL, &changed, error))
+    if (dirfd < 0 || !unit_file_bring(dirfd, files.drop_in, NULL, &changed, error) ||
+        !unit_file_bring(dirfd, files.wait_unit, NULL, &changed, error))
         return fault_prefix(error, "unit '%s'", unit);
     unlinkat(dirfd, files.drop_in_directory, AT_REMOVEDIR); /* stays if others keep drop-ins there */
     if (!changed)
