@@ -228,6 +228,27 @@ gboolean remote_request(const RemoteRequest *request, int *status, char **body, 
     return session && remote_session_request(session, request, status, body, error);
 }
 
+gboolean remote_mail(const RemoteMail *mail, GError **error)
+{
+    gint64 timeout_ms = mail->timeout_ms ? mail->timeout_ms : DEFAULT_REQUEST_MS;
+    g_autoptr(Node) node = node_new_map();
+    const char *const texts[][2] = {{"do", "mail"},       {"server", mail->server},     {"user", mail->user},
+                                    {"from", mail->from}, {"password", mail->password}, {"text", mail->text}};
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
+        set_text(node, texts[i][0], texts[i][1]);
+    node_set_bool(node, "tls", mail->tls);
+    node_set_bool(node, "starttls", mail->starttls);
+    set_strings(node, "to", mail->to);
+    node_set_int(node, "timeout_ms", timeout_ms);
+    if (!set_ways(node, mail->ca_file, NULL, NULL, error))
+        return FALSE;
+    g_autofree char *server = shown_text(mail->server);
+    g_autofree char *doing = g_strconcat("writing to ", server, NULL);
+    RemoteCall call = {.request = node, .doing = doing, .code = FAULT_NETWORK, .total_ms = timeout_ms + MARGIN_MS};
+    g_autoptr(Node) answer = NULL;
+    return call_once(FETCHER, &call, &answer, error);
+}
+
 /* --- archives and documents --------------------------------------------------------------------------------- */
 
 static RemoteCall archive_call(const Node *request, const int *fds, guint n_fds, const char *doing, gint64 total_ms)

@@ -2,7 +2,7 @@
 /*
  * What the side with rights asks of the children without rights.
  *
- * liftlock-fetch does all that touches the network (download, HTTP probes, webhooks); liftlock-unpack reads all
+ * liftlock-fetch does all that touches the network (download, HTTP probes, webhooks, mail); liftlock-unpack reads all
  * bytes that came from there (archives, indexes, manifests) and writes archives for publishers. Each is an executable
  * of its own next to ours (or in libexec), started per request, as the system user "liftlock" when we are root, with
  * no_new_privs and Landlock. Requests and answers are records (document.h) over a socket pair; files travel as
@@ -68,6 +68,18 @@ gboolean remote_session_request(RemoteSession *session, const RemoteRequest *req
                                 GError **error);
 void remote_session_close(RemoteSession *session);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RemoteSession, remote_session_close)
+
+typedef struct RemoteMail {
+    const char *server; /* "HOST:PORT" */
+    gboolean tls, starttls;
+    const char *user, *password, *from;
+    const char *const *to;
+    const char *text, *ca_file;
+    gint64 timeout_ms;
+} RemoteMail;
+
+/* Sends one mail; see mail_perform. */
+gboolean remote_mail(const RemoteMail *mail, GError **error);
 
 /* Parses a document from bytes that came from elsewhere, in the child. Read from offset 0, whatever fd's own is. */
 Node *remote_parse(DocumentLanguage language, int fd, const char *name, int fault_code, GError **error);

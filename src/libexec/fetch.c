@@ -3,6 +3,7 @@
  */
 #include "base/fault.h"
 #include "base/http.h"
+#include "base/mail.h"
 #include "base/sandbox.h"
 #include "libexec/child.h"
 
@@ -130,6 +131,31 @@ static void do_request(const ChildRequest *request)
     http_response_clear(&response);
 }
 
+/* --- mail --------------------------------------------------------------------------------------------------- */
+
+static void do_mail(const ChildRequest *request)
+{
+    const Node *node = request->node;
+    g_autofree const char **to = child_strings(node_get(node, "to"));
+    MailRequest mail = {
+        .server = node_get_text(node, "server", ""),
+        .tls = node_get_bool(node, "tls", FALSE),
+        .starttls = node_get_bool(node, "starttls", FALSE),
+        .user = node_get_text(node, "user", NULL),
+        .password = node_get_text(node, "password", NULL),
+        .from = node_get_text(node, "from", ""),
+        .to = to,
+        .text = node_get_text(node, "text", ""),
+        .ca_pem = node_get_text(node, "ca_pem", NULL),
+        .timeout_ms = node_get_int(node, "timeout_ms", 0),
+    };
+    g_autoptr(GError) error = NULL;
+    if (mail_perform(&mail, &error))
+        child_result(NULL);
+    else
+        child_fault(error, NULL);
+}
+
 /* --- the loop ----------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -139,6 +165,7 @@ static const struct {
 } operations[] = {
     {"fetch", 1, do_fetch},
     {"request", 0, do_request},
+    {"mail", 0, do_mail},
 };
 
 static void serve(const ChildRequest *request)

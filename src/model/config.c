@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "model/auto.h"
 #include "model/limits.h"
+#include "model/mail.h"
 #include "model/manifest_check.h"
 #include "model/manifest_switch.h"
 
@@ -18,7 +19,7 @@ const char *const trust_names[] = {"tuf", "minisign", "checksum", "git", "none",
 const char *const mode_names[] = {"manual", "dashboard", NULL};
 const char *const verdict_names[] = {"updated", "rolled-back", "failed", "refused", "needs-help", NULL};
 
-static const char *const notify_names[] = {"webhook", "command", "log", NULL};
+static const char *const notify_names[] = {"webhook", "mail", "command", "log", NULL};
 
 /* clang-format off */
 /* Whom children run as and whom liftlock believes is for the file alone: those rows have no variable. */
@@ -91,6 +92,13 @@ static const Key notify_keys[] = {
     {"type", KEY_TEXT, OF(NotifyConfig, type), NULL, "how to tell", .required = TRUE, .words = notify_names},
     {"url", KEY_TEXT, OF(NotifyConfig, url), NULL, "where the webhook is", .secret = TRUE},
     {"url_file", KEY_ABSOLUTE, OF(NotifyConfig, url_file), NULL, "file that holds the webhook's address, where it is a secret"},
+    {"server", KEY_TEXT, OF(NotifyConfig, server), NULL, "mail: the server, HOST or HOST:PORT"},
+    {"encryption", KEY_ENUM, OF(NotifyConfig, encryption), "starttls", "mail: starttls (port 587), tls (465) or none (25); never less than it says", .words = mail_encryption_names},
+    {"user", KEY_TEXT, OF(NotifyConfig, user), NULL, "mail: who we are to the server"},
+    {"password_file", KEY_ABSOLUTE, OF(NotifyConfig, password_file), NULL, "mail: file of root's alone whose first line is the password"},
+    {"from", KEY_TEXT, OF(NotifyConfig, from), NULL, "mail: sender's address; default: liftlock@HOST"},
+    {"to", KEY_TEXTS, OF(NotifyConfig, to), NULL, "mail: recipients' addresses"},
+    {"ca_file", KEY_ABSOLUTE, OF(NotifyConfig, ca_file), NULL, "mail: PEM certificates that the server's must lead to; default: the system's"},
     {"command", KEY_TEXT, OF(NotifyConfig, command), NULL, "shell line that gets the message on its standard input"},
     {"on", KEY_TEXTS, OF(NotifyConfig, on), NULL, "verdicts to tell of; default: all", .words = verdict_names},
     {"message", KEY_TEXT, OF(NotifyConfig, message), NULL, "text; {app} {version} {from} {error} {host} {verdict} are replaced"},
@@ -228,6 +236,11 @@ static gboolean check_notify(const ConfigChecker *checker, const NotifyConfig *n
     if (!command && notify->command)
         return config_fault_at(checker, table, "'command' has no meaning for notify %s of type '%s'", name,
                                notify->type);
+    const char *key = NULL;
+    g_autofree char *problem = mail_config_problem(notify, &key);
+    g_autofree char *at = key ? g_strdup_printf("%s/%s", table, key) : g_strdup(table);
+    if (problem)
+        return config_fault_at(checker, at, "%s", problem);
     g_autofree char *on = g_strconcat(table, "/on", NULL);
     if (notify->on->len == 0 && node_pointer(checker->document, on))
         return config_fault_at(checker, on, "'on' of notify %s is empty", name) ||

@@ -7,14 +7,19 @@
 typedef enum { TRUST_TUF, TRUST_MINISIGN, TRUST_CHECKSUM, TRUST_GIT, TRUST_NONE } TrustLevel;
 typedef enum { MODE_MANUAL, MODE_DASHBOARD } PolicyMode;
 
+typedef enum { MAIL_STARTTLS, MAIL_TLS, MAIL_PLAIN } MailEncryption;
+
 typedef struct NotifyConfig { /* [notify.NAME] */
-    char *name, *type;        /* webhook, command, log */
+    char *name, *type;        /* webhook, mail, command, log */
     char *url, *url_file;     /* webhook: one of them; url_file keeps it out of the config */
-    char *command;            /* command: a shell line; the message comes on its standard input */
-    GPtrArray *on;            /* verdicts; never empty: default all */
-    char *message;            /* {app} {version} {from} {error} {host} {verdict} */
-    gint64 timeout_ms;        /* 10s */
-    gint64 retry_count;       /* 2 */
+    char *server, *user, *password_file, *from, *ca_file; /* mail */
+    GPtrArray *to;                                        /* mail: char * */
+    int encryption;                                       /* mail: MailEncryption */
+    char *command;      /* command: a shell line; the message comes on its standard input */
+    GPtrArray *on;      /* verdicts; never empty: default all */
+    char *message;      /* {app} {version} {from} {error} {host} {verdict} */
+    gint64 timeout_ms;  /* 10s */
+    gint64 retry_count; /* 2 */
 } NotifyConfig;
 
 typedef struct DatabaseConfig { /* [database.NAME]: who may copy, rename and drop the data set NAME's database */

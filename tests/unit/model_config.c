@@ -2,6 +2,7 @@
 /* Tests of model/config.h and model/place.h. */
 #include "model/config.h"
 
+#include "model/mail.h"
 #include "model/place.h"
 #include "model_read.h"
 
@@ -374,6 +375,52 @@ static void places_below_a_root(void)
     g_assert_cmpstr(empty->etc, ==, "/etc/liftlock");
 }
 
+#define MAIL "[notify.a]\ntype = \"mail\"\n"
+
+static void mail(void)
+{
+    expect(TAIL MAIL, "7:1: notify 'a' needs 'server'");
+    expect(TAIL MAIL "server = \"mx\"\n", "7:1: notify 'a' needs 'to'");
+    expect(TAIL MAIL "server = \"mx\"\nto = \"a@b\"\nuser = \"me\"\n",
+           "7:1: notify 'a' needs both 'user' and 'password_file', or neither");
+    expect(TAIL MAIL "server = \"mx\"\nto = \"a@b\"\nuser = \"me\"\npassword_file = \"/p\"\nencryption = \"none\"\n",
+           "12:17: the password would go over the network in the clear; 'encryption' must be starttls or tls");
+    static const char *const servers[] = {"smtp://mx", "mx:", "mx:0", "mx:65536", "mx:25x",
+                                          "",          "a b", "[::1", "me@mx",    ":25"};
+    for (guint i = 0; i < G_N_ELEMENTS(servers); i++) {
+        g_autofree char *toml = g_strdup_printf(TAIL MAIL "server = \"%s\"\nto = \"a@b\"\n", servers[i]);
+        g_autofree char *text = g_strdup_printf("9:10: 'server' must be a host, or HOST:PORT, not '%s'", servers[i]);
+        expect(toml, text);
+    }
+    static const char *const addresses[] = {"a", "a@", "@b", "a b@c", "A <a@b>", "a@b, c@d", "a@b c", "\\u00e4@b"};
+    for (guint i = 0; i < G_N_ELEMENTS(addresses); i++) {
+        g_autofree char *toml = g_strdup_printf(TAIL MAIL "server = \"mx\"\nto = [\"a@b\", \"%s\"]\n", addresses[i]);
+        g_autofree char *text = g_strdup_printf("10:6: 'to' must be an address such as ops@example.org, not '%s'",
+                                                addresses[i][0] == '\\' ? "\xc3\xa4@b" : addresses[i]);
+        expect(toml, text);
+    }
+    expect(TAIL MAIL "server = \"mx\"\nto = \"a@b\"\nfrom = \"a@b\\r\\nBcc: c@d\"\n",
+           "11:8: 'from' must be an address such as ops@example.org, not 'a@b\\x0d\\x0aBcc: c@d'");
+    expect(TAIL "[notify.a]\ntype = \"log\"\nto = \"a@b\"\n", "9:6: 'to' has no meaning for notify 'a' of type 'log'");
+    expect(TAIL "[notify.a]\ntype = \"mail\"\nserver = \"mx\"\nto = \"a@b\"\nurl = \"http://x\"\n",
+           "7:1: 'url' has no meaning for notify 'a' of type 'mail'");
+}
+
+static void mail_ports(void)
+{
+    static const char *const cases[][3] = {
+        {"mx", "starttls", "mx:587"},       {"mx", "tls", "mx:465"},       {"mx", "none", "mx:25"},
+        {"mx:2525", "tls", "mx:2525"},      {"[::1]", "none", "[::1]:25"}, {"[::1]:26", "none", "[::1]:26"},
+        {"10.0.0.1", "tls", "10.0.0.1:465"}};
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *toml =
+            g_strdup_printf(TAIL MAIL "server = \"%s\"\nencryption = \"%s\"\nto = \"a@b\"\n", cases[i][0], cases[i][1]);
+        g_autoptr(AppConfig) config = config_from(toml);
+        g_autofree char *server = mail_server(config->notify->pdata[0]);
+        g_assert_cmpstr(server, ==, cases[i][2]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -387,6 +434,8 @@ int main(int argc, char **argv)
     g_test_add_func("/config/https and sftp sources have what they need", plain_sources);
     g_test_add_func("/config/trust has the key that its level needs", trust);
     g_test_add_func("/config/a notify has what its type needs", notify);
+    g_test_add_func("/config/a mail goes to addresses and nowhere else", mail);
+    g_test_add_func("/config/a mail server has the port of its encryption", mail_ports);
     g_test_add_func("/config/a database has one who may copy it", database);
     g_test_add_func("/config/a switch names a unit and an address", switches);
     g_test_add_func("/config/names of apps are short and plain", names);

@@ -225,6 +225,20 @@ static void test_only_wanted(World *world, gconstpointer data)
     expect_fault(world, &config, FAULT_CONFIG, "notification 'mail': no way to send 'pigeon'");
 }
 
+static void test_redacts(World *world, gconstpointer data)
+{
+    NotifyFacts leaky = facts;
+    leaky.error = "cannot reach postgres://me:hush@db:5432/x, nor https://token@host/a@b, but me@host";
+    NotifyConfig config = {.name = TEXT("cat"),
+                           .type = TEXT("command"),
+                           .timeout_ms = 2000,
+                           .command = TEXT("cat"),
+                           .message = TEXT("{error}")};
+    g_assert_true(notify_send(&world->context, &config, &leaky, NULL));
+    g_assert_cmpstr(world->lines->str, ==,
+                    "cannot reach postgres://...@db:5432/x, nor https://...@host/a@b, but me@host\n");
+}
+
 #define WORLD_TEST(name, function) g_test_add("/notify/" name, World, NULL, world_up, function, world_down)
 
 int main(int argc, char **argv)
@@ -237,6 +251,7 @@ int main(int argc, char **argv)
     WORLD_TEST("a webhook that fails is tried again if that may help", test_webhook_fails);
     WORLD_TEST("a webhook that cannot be reached does not give its address away", test_webhook_unreachable);
     WORLD_TEST("a command gets the message, and no shell reads it", test_command);
+    WORLD_TEST("credentials in an address stay here", test_redacts);
     WORLD_TEST("the log gets one line of JSON", test_log);
     WORLD_TEST("only verdicts that are asked for are told", test_only_wanted);
     return beside_end(g_test_run());

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "parts/notify/senders.h"
 
-const NotifyDriver *const notify_drivers[] = {&notify_webhook, &notify_command, &notify_log, NULL};
+const NotifyDriver *const notify_drivers[] = {&notify_webhook, &notify_mail, &notify_command, &notify_log, NULL};
 
 #define FIRST_PAUSE_MS 250
 #define LONGEST_PAUSE_MS 2000
@@ -53,6 +53,15 @@ char *notify_expand(const char *template_text, const NotifyFacts *facts)
     return g_string_free(text, FALSE);
 }
 
+/* An address in an error may hold what only its server may know. */
+static char *without_credentials(char *message)
+{
+    g_autoptr(GRegex) credentials = g_regex_new("(?<=://)[^/@\\s]+(?=@)", G_REGEX_RAW, 0, NULL);
+    g_autofree char *text = message;
+    char *clean = g_regex_replace_literal(credentials, text, -1, 0, "...", 0, NULL);
+    return clean ? clean : g_strdup("");
+}
+
 static const char *default_template(const NotifyFacts *facts)
 {
     if (facts->error && *facts->error)
@@ -87,7 +96,8 @@ gboolean notify_send(const PartContext *context, const NotifyConfig *config, con
         return fault_set(error, FAULT_CONFIG, "notification '%s': no way to send '%s'", config->name, config->type);
     if (!is_wanted(config, facts))
         return TRUE;
-    g_autofree char *message = notify_expand(config->message ? config->message : default_template(facts), facts);
+    g_autofree char *message =
+        without_credentials(notify_expand(config->message ? config->message : default_template(facts), facts));
     gint64 pause_ms = FIRST_PAUSE_MS;
     for (gint64 left = config->retry_count;; left--) {
         g_autoptr(GError) why = NULL;

@@ -5,4 +5,4 @@
 #include "base/fault.h"
 #include "parts/notify/notify.h"
 
-extern const NotifyDriver notify_webhook, notify_command, notify_log;
+extern const NotifyDriver notify_webhook, notify_mail, notify_command, notify_log;
