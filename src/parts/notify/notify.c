@@ -59,7 +59,9 @@ static char *without_credentials(char *message)
     g_autoptr(GRegex) credentials = g_regex_new("(?<=://)[^/@\\s]+(?=@)", G_REGEX_RAW, 0, NULL);
     g_autofree char *text = message;
     char *clean = g_regex_replace_literal(credentials, text, -1, 0, "...", 0, NULL);
-    return clean ? clean : g_strdup("");
+    if (!clean)
+        clean = g_strdup("");
+    return clean;
 }
 
 static const char *default_template(const NotifyFacts *facts)
