@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parts/layout/intents.h"
 
-#include "base/document.h"
 #include "base/fault.h"
 #include "base/fs.h"
 
@@ -46,87 +45,92 @@ void intents_free(Intents *intents)
     g_free(intents);
 }
 
-/* --- on disk --- */
+/* --- on disk: a line each, "KIND BAY SLOT NEW OLD CTIME PATH", paths escaped; the last line says that it is whole ---
+ */
 
-static Node *texts_node(const GPtrArray *texts)
+static void line_add(GString *text, const char *word, const char *path)
 {
-    Node *list = node_new_list();
-    for (guint i = 0; i < texts->len; i++)
-        node_append(list, node_new_scalar(SCALAR_STRING, texts->pdata[i]));
-    return list;
-}
-
-static Node *intent_node(const Intent *intent)
-{
-    Node *node = node_new_map();
-    node_set_text(node, "kind", kind_names[intent->kind]);
-    node_set_text(node, "path", intent->path);
-    node_set_int(node, "bay", intent->bay);
-    node_set_int(node, "slot", intent->slot);
-    node_set_int(node, "new_inode", intent->new_inode);
-    node_set_int(node, "old_inode", intent->old_inode);
-    node_set_int(node, "old_ctime", intent->old_ctime_ns);
-    return node;
+    g_autofree char *escaped = g_uri_escape_string(path, "/", FALSE);
+    g_string_append_printf(text, "%s %s\n", word, escaped);
 }
 
 gboolean intents_write(int store, const Intents *intents, GError **error)
 {
-    g_autoptr(Node) node = node_new_map();
-    Node *list = node_new_list();
-    node_set_text(node, "from", intents->from);
-    node_set_text(node, "to", intents->to);
-    node_set(node, "bays", texts_node(intents->bays));
-    node_set(node, "empty", texts_node(intents->empty));
-    node_set(node, "list", list);
-    for (guint i = 0; i < intents->list->len; i++)
-        node_append(list, intent_node(intents->list->pdata[i]));
-    g_autofree char *text = node_to_records(node);
-    return fs_write_atomic(store, LIST, text, strlen(text), 0600, error);
+    g_autoptr(GString) text = g_string_new(NULL);
+    if (intents->from)
+        line_add(text, "from", intents->from);
+    if (intents->to)
+        line_add(text, "to", intents->to);
+    for (guint i = 0; i < intents->bays->len; i++)
+        line_add(text, "bay", intents->bays->pdata[i]);
+    for (guint i = 0; i < intents->empty->len; i++)
+        line_add(text, "empty", intents->empty->pdata[i]);
+    for (guint i = 0; i < intents->list->len; i++) {
+        const Intent *intent = intents->list->pdata[i];
+        g_autofree char *word = g_strdup_printf("%s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT
+                                                " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT,
+                                                kind_names[intent->kind], intent->bay, intent->slot, intent->new_inode,
+                                                intent->old_inode, intent->old_ctime_ns);
+        line_add(text, word, intent->path);
+    }
+    g_string_append(text, "end\n");
+    return fs_write_atomic(store, LIST, text->str, text->len, 0600, error);
 }
 
-static void texts_take(const Node *list, GPtrArray *texts)
-{
-    for (guint i = 0; list && i < list->items->len; i++)
-        g_ptr_array_add(texts, g_strdup(((const Node *)list->items->pdata[i])->text));
-}
-
-static Intent *intent_take(const Node *node)
+static gboolean intent_take(Intents *intents, int kind, const char *rest)
 {
     Intent *intent = g_new0(Intent, 1);
-    const char *kind = node_get_text(node, "kind", "");
-    while (intent->kind < INTENT_N_KINDS && strcmp(kind_names[intent->kind], kind) != 0)
-        intent->kind++;
-    intent->path = g_strdup(node_get_text(node, "path", ""));
-    intent->bay = node_get_int(node, "bay", 0);
-    intent->slot = node_get_int(node, "slot", 0);
-    intent->new_inode = node_get_int(node, "new_inode", 0);
-    intent->old_inode = node_get_int(node, "old_inode", 0);
-    intent->old_ctime_ns = node_get_int(node, "old_ctime", 0);
-    return intent;
+    int length = 0;
+    intent->kind = kind;
+    g_ptr_array_add(intents->list, intent);
+    if (sscanf(rest,
+               "%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT
+               " %n",
+               &intent->bay, &intent->slot, &intent->new_inode, &intent->old_inode, &intent->old_ctime_ns,
+               &length) == 5)
+        intent->path = g_uri_unescape_string(rest + length, NULL);
+    return intent->path && intent->bay >= 0 && intent->bay < intents->bays->len;
+}
+
+static gboolean line_take(Intents *intents, const char *line)
+{
+    const char *space = strchr(line, ' ');
+    if (!space)
+        return FALSE;
+    g_autofree char *word = g_strndup(line, (gsize)(space - line));
+    for (int kind = 0; kind < INTENT_N_KINDS; kind++)
+        if (strcmp(word, kind_names[kind]) == 0)
+            return intent_take(intents, kind, space + 1);
+    g_autofree char *text = g_uri_unescape_string(space + 1, NULL);
+    GPtrArray *list = strcmp(word, "bay") == 0 ? intents->bays : strcmp(word, "empty") == 0 ? intents->empty : NULL;
+    char **version = strcmp(word, "from") == 0 ? &intents->from : strcmp(word, "to") == 0 ? &intents->to : NULL;
+    if (!text || (!list && (!version || *version)))
+        return FALSE;
+    if (list)
+        g_ptr_array_add(list, g_steal_pointer(&text));
+    else
+        *version = g_steal_pointer(&text);
+    return TRUE;
 }
 
 Intents *intents_read(int store, GError **error)
 {
     if (!fs_exists(store, LIST))
         return NULL;
-    gsize size;
-    g_autofree char *text = fs_read(store, LIST, LIMIT_BYTES, &size, error);
-    g_autoptr(Node) node = text ? node_from_records(text, size, error) : NULL;
-    if (!node)
+    g_autofree char *text = fs_read(store, LIST, LIMIT_BYTES, NULL, error);
+    if (!text)
         return NULL;
-    g_autoptr(Intents) intents = intents_new(node_get_text(node, "from", NULL), node_get_text(node, "to", NULL));
-    texts_take(node_get(node, "bays"), intents->bays);
-    texts_take(node_get(node, "empty"), intents->empty);
-    const Node *list = node_get(node, "list");
-    for (guint i = 0; list && i < list->items->len; i++) {
-        Intent *intent = intent_take(list->items->pdata[i]);
-        g_ptr_array_add(intents->list, intent);
-        if (intent->kind == INTENT_N_KINDS || intent->bay < 0 || intent->bay >= intents->bays->len) {
-            fault_set(error, FAULT_STATE, "the list of what was to change is damaged");
-            return NULL;
-        }
+    g_autoptr(Intents) intents = intents_new(NULL, NULL);
+    char *line = text;
+    for (char *end; (end = strchr(line, '\n')) && strcmp(line, "end\n") != 0; line = end + 1) {
+        *end = '\0';
+        if (!line_take(intents, line))
+            break;
     }
-    return g_steal_pointer(&intents);
+    if (strcmp(line, "end\n") == 0)
+        return g_steal_pointer(&intents);
+    fault_set(error, FAULT_STATE, "the list of what was to change is damaged");
+    return NULL;
 }
 
 int intents_bay(int root, const char *path, gboolean anew, GError **error)
