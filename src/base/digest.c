@@ -98,7 +98,7 @@ gboolean digest_is_valid(const char *text)
 /* Lines wait until all are known: the order of whole paths ("a", "a.b", "a/b") is not the order of a walk. */
 typedef struct Line {
     char *text;
-    gsize path_at; /* where the path starts in text */
+    gsize content_at, path_at; /* where they start in text */
 } Line;
 
 typedef struct TreeHash {
@@ -125,6 +125,7 @@ static void add_line(TreeHash *hash, char type, gboolean executable, guint64 siz
     Line line = {.text = g_strdup_printf("%c %c %" G_GUINT64_FORMAT " %s %s", type, executable ? 'x' : '-', size,
                                          content, path)};
     line.path_at = strlen(line.text) - strlen(path);
+    line.content_at = line.path_at - 1 - strlen(content);
     g_array_append_val(hash->lines, line);
 }
 
@@ -186,13 +187,29 @@ static gboolean add_entry(int parent, const char *name, const char *path, const 
     return fault_set(error, FAULT_ARCHIVE, "'%s' is not a file, directory or link", shown);
 }
 
+static void tell_lines(const TreeHash *hash, digest_entry_fn tell, gpointer data)
+{
+    for (guint i = 0; i < hash->lines->len; i++) {
+        Line *line = &g_array_index(hash->lines, Line, i);
+        line->text[line->path_at - 1] = '\0';
+        tell(line->text[0], line->text[2] == 'x', line->text + line->content_at, line->text + line->path_at, data);
+    }
+}
+
 char *digest_tree(int dirfd, const char *path, GError **error)
+{
+    return digest_tree_told(dirfd, path, NULL, NULL, error);
+}
+
+char *digest_tree_told(int dirfd, const char *path, digest_entry_fn tell, gpointer data, GError **error)
 {
     TreeHash hash = {.method = method_new(), .buffer = g_malloc(CHUNK)};
     hash.file = hash_new(hash.method);
     hash.lines = g_array_new(FALSE, FALSE, sizeof(Line));
     g_array_set_clear_func(hash.lines, line_clear);
     char *text = fs_walk(dirfd, path, add_entry, &hash, error) ? hash_lines(&hash) : NULL;
+    if (text && tell)
+        tell_lines(&hash, tell, data);
     g_array_free(hash.lines, TRUE);
     EVP_MD_CTX_free(hash.file);
     EVP_MD_free(hash.method);

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "base/fs.h"
+#include "parts/layout/inventory.h"
 #include "parts/layout/releases.h"
 
 #include <errno.h>
@@ -94,7 +95,20 @@ static gboolean files_remove(const Place *place, const char *version, GError **e
     return TRUE;
 }
 
-/* What a release is made of and how it is sealed is the same, wherever its files go. */
+/* Sealing reads every byte: what it saw need not be read again to tell what the release consists of. A list of an
+ * earlier tree of that version goes first. */
+static gboolean files_seal(const PartContext *context, const char *version, char **tree_digest, GError **error)
+{
+    fs_fd int store = releases_open_store(context->place, error);
+    g_autoptr(GPtrArray) entries = inventory_new();
+    if (store < 0)
+        return FALSE;
+    inventory_forget(store, version);
+    return releases_seal_told(context, version, inventory_note, entries, tree_digest, error) &&
+           inventory_keep(store, version, entries, error);
+}
+
+/* What a release is made of is the same, wherever its files go. */
 const LayoutDriver layout_files = {
     .name = "files",
     .summary = "the app's files in its root, changed in place by rules",
@@ -105,7 +119,7 @@ const LayoutDriver layout_files = {
     .prepare = releases_prepare,
     .furnish = releases_furnish,
     .staged = releases_staged,
-    .seal = releases_seal,
+    .seal = files_seal,
     .drop_staged = releases_drop_staged,
     .verify = releases_verify,
     .promote = releases_promote,

@@ -21,11 +21,6 @@ static void entry_free(gpointer data)
     g_free(entry);
 }
 
-static int by_path(gconstpointer a, gconstpointer b)
-{
-    return strcmp((*(const InventoryEntry *const *)a)->path, (*(const InventoryEntry *const *)b)->path);
-}
-
 gboolean inventory_same(const InventoryEntry *a, const InventoryEntry *b)
 {
     if (!a || !b)
@@ -35,48 +30,32 @@ gboolean inventory_same(const InventoryEntry *a, const InventoryEntry *b)
 
 /* --- from the tree --- */
 
-static char *content_of(int parent, const char *name, const struct stat *st, GError **error)
+void inventory_note(char type, gboolean runs, const char *content, const char *path, gpointer entries)
 {
-    if (S_ISDIR(st->st_mode))
-        return g_strdup("");
-    if (S_ISLNK(st->st_mode))
-        return fs_read_link(parent, name, error);
-    fs_fd int fd = fs_open_beneath(parent, name, O_RDONLY | O_NOFOLLOW, 0, error);
-    return fd < 0 ? NULL : digest_fd(fd, NULL, error);
+    InventoryEntry *entry = g_new0(InventoryEntry, 1);
+    *entry = (InventoryEntry){
+        .type = type, .runs = runs, .content = g_strdup(type == 'd' ? "" : content), .path = g_strdup(path)};
+    g_ptr_array_add(entries, entry);
 }
 
-static gboolean note(int parent, const char *name, const char *path, const struct stat *st, gpointer data,
-                     GError **error)
+GPtrArray *inventory_new(void)
 {
-    char *content = content_of(parent, name, st, error);
-    if (!content)
-        return FALSE;
-    InventoryEntry *entry = g_new0(InventoryEntry, 1);
-    *entry = (InventoryEntry){.type = S_ISDIR(st->st_mode)   ? 'd'
-                                      : S_ISLNK(st->st_mode) ? 'l'
-                                                             : 'f',
-                              .runs = S_ISREG(st->st_mode) && (st->st_mode & 0100),
-                              .content = content,
-                              .path = g_strdup(path)};
-    g_ptr_array_add(data, entry);
-    return TRUE;
+    return g_ptr_array_new_with_free_func(entry_free);
 }
 
 static GPtrArray *read_tree(int store, const char *version, GError **error)
 {
     g_autofree char *tree = g_build_filename("releases", version, NULL);
-    g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func(entry_free);
-    if (!fs_walk(store, tree, note, entries, error))
-        return NULL;
-    g_ptr_array_sort(entries, by_path);
-    return g_steal_pointer(&entries);
+    g_autoptr(GPtrArray) entries = inventory_new();
+    g_autofree char *digest = digest_tree_told(store, tree, inventory_note, entries, error);
+    return digest ? g_steal_pointer(&entries) : NULL;
 }
 
 /* --- kept: "f x SHA256 path", escaped --- */
 
 static GPtrArray *parse(char *text)
 {
-    g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func(entry_free);
+    g_autoptr(GPtrArray) entries = inventory_new();
     for (char *line = text, *next; *line; line = next) {
         char *end = strchr(line, '\n');
         if (!end)
@@ -100,7 +79,7 @@ static GPtrArray *parse(char *text)
     return g_steal_pointer(&entries);
 }
 
-static gboolean keep(int store, const char *version, const GPtrArray *entries, GError **error)
+gboolean inventory_keep(int store, const char *version, const GPtrArray *entries, GError **error)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     for (guint i = 0; i < entries->len; i++) {
@@ -118,14 +97,14 @@ static gboolean keep(int store, const char *version, const GPtrArray *entries, G
 GPtrArray *inventory_read(int store, const char *version, GError **error)
 {
     if (!version)
-        return g_ptr_array_new_with_free_func(entry_free);
+        return inventory_new();
     g_autofree char *path = g_build_filename(FOLDER, version, NULL);
     g_autofree char *text = fs_read(store, path, LIMIT_BYTES, NULL, NULL);
     g_autoptr(GPtrArray) kept = text ? parse(text) : NULL;
     if (kept)
         return g_steal_pointer(&kept);
     g_autoptr(GPtrArray) entries = read_tree(store, version, error);
-    return entries && keep(store, version, entries, error) ? g_steal_pointer(&entries) : NULL;
+    return entries && inventory_keep(store, version, entries, error) ? g_steal_pointer(&entries) : NULL;
 }
 
 void inventory_forget(int store, const char *version)

@@ -14,6 +14,10 @@ typedef struct InventoryEntry {
 /* In bytewise order of paths; `store` is the directory that holds releases/VERSION, sealed. VERSION NULL: an empty one.
  * The caller frees; NULL on failure. */
 GPtrArray *inventory_read(int store, const char *version, GError **error);
+/* While the tree is sealed: `entries` of inventory_new takes what digest_tree_told tells; then it is kept. */
+GPtrArray *inventory_new(void);
+void inventory_note(char type, gboolean runs, const char *content, const char *path, gpointer entries);
+gboolean inventory_keep(int store, const char *version, const GPtrArray *entries, GError **error);
 /* Once the release is gone; absent is good. */
 void inventory_forget(int store, const char *version);
 

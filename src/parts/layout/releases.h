@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "base/digest.h"
 #include "parts/layout/layout.h"
 
 extern const LayoutDriver layout_releases;
@@ -36,6 +37,8 @@ gboolean releases_furnish(const PartContext *context, const Manifest *manifest, 
 
 /* seal.c */
 gboolean releases_seal(const PartContext *context, const char *version, char **tree_digest, GError **error);
+gboolean releases_seal_told(const PartContext *context, const char *version, digest_entry_fn tell, gpointer data,
+                            char **tree_digest, GError **error);
 gboolean releases_verify(const Place *place, const char *version, const char *tree_digest, GError **error);
 /* TRUE if `name` below `releases` is sealed; a fault names the first entry that is not. */
 gboolean releases_is_sealed(int releases, const char *name, GError **error);

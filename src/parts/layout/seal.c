@@ -108,6 +108,12 @@ static gboolean seal_tree(int releases, const char *partial, Seal *seal, GError 
 
 gboolean releases_seal(const PartContext *context, const char *version, char **tree_digest, GError **error)
 {
+    return releases_seal_told(context, version, NULL, NULL, tree_digest, error);
+}
+
+gboolean releases_seal_told(const PartContext *context, const char *version, digest_entry_fn tell, gpointer data,
+                            char **tree_digest, GError **error)
+{
     fs_fd int releases = releases_open(context->place, error);
     if (releases < 0 || !releases_name_check(version, error))
         return FALSE;
@@ -117,7 +123,7 @@ gboolean releases_seal(const PartContext *context, const char *version, char **t
     Seal seal = {.place = context->place, .shown = shown, .root = geteuid() == 0};
     if (!seal_tree(releases, partial, &seal, error))
         return FALSE;
-    g_autofree char *digest = digest_tree(releases, partial, error);
+    g_autofree char *digest = digest_tree_told(releases, partial, tell, data, error);
     if (!digest || !fs_sync_file_system(releases, error) || !fs_remove_tree(releases, pending, error) ||
         !fs_rename(releases, partial, releases, pending, error))
         return FALSE;
