@@ -8,8 +8,7 @@
 
 #include <string.h>
 
-/* --- config --------------------------------------------------------------------------------------------------------
- */
+/* --- config --- */
 
 static int config_check(Call *call, const char *app, GError **error)
 {

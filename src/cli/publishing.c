@@ -106,8 +106,7 @@ int release_by_http(Call *call, GError **error)
     return 0;
 }
 
-/* --- keys ----------------------------------------------------------------------------------------------------------
- */
+/* --- keys --- */
 
 static void say_key(Call *call, const MinisignPublic *key)
 {

@@ -11,8 +11,7 @@
 
 #include <time.h>
 
-/* --- trying again --------------------------------------------------------------------------------------------------
- */
+/* --- trying again --- */
 
 #define LOOK_AGAIN_S 60 /* the operator may do something else meanwhile, and clocks are set */
 #define LATER_S 5       /* what passes by itself: no network yet, a database server on its way up; then longer */
@@ -158,8 +157,7 @@ static int try_all_again(Call *call, GPtrArray *turns)
     return worst;
 }
 
-/* --- bringing to an end --------------------------------------------------------------------------------------------
- */
+/* --- bringing to an end --- */
 
 static void say_at_rest(Call *call, const Place *place)
 {

@@ -11,8 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- the plan ------------------------------------------------------------------------------------------------------
- */
+/* --- the plan --- */
 
 static const char *way_back(const Plan *plan)
 {
@@ -72,8 +71,7 @@ void run_show_plan(Call *call, const Planner *planner, const Plan *plan)
     call_say(call, "  digest     %s", digest);
 }
 
-/* --- the end -------------------------------------------------------------------------------------------------------
- */
+/* --- the end --- */
 
 static const char *past_of(const char *kind)
 {

@@ -9,8 +9,7 @@
 
 #include <string.h>
 
-/* --- a run ---------------------------------------------------------------------------------------------------------
- */
+/* --- a run --- */
 
 static void answer_not_now(Call *call, const char *app, const char *why)
 {
@@ -104,8 +103,7 @@ int unattended_update(Call *call, Planner *planner, GError **error)
     return code;
 }
 
-/* --- the timer -----------------------------------------------------------------------------------------------------
- */
+/* --- the timer --- */
 
 void unattended_show(Call *call, const Node *node, const char *indent)
 {

@@ -41,8 +41,7 @@ static int for_apps(Call *call, PerApp each, GError **error)
     return worst;
 }
 
-/* --- check ---------------------------------------------------------------------------------------------------------
- */
+/* --- check --- */
 
 static Node *passed_over_node(const GPtrArray *objections)
 {
@@ -100,8 +99,7 @@ int verb_check(Call *call, GError **error)
     return for_apps(call, check_one, error);
 }
 
-/* --- plan and update -------------------------------------------------------------------------------------------------
- */
+/* --- plan and update --- */
 
 static PlanWish wish_of(const Call *call)
 {

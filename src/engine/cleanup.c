@@ -223,8 +223,7 @@ static void age_directories(Job *job)
         job_say(job, "cleanup: removed %u old files", cleanup.files);
 }
 
-/* --- commands ------------------------------------------------------------------------------------------------------
- */
+/* --- commands --- */
 
 /* What ran to its end in a job is not run again by its recovery. */
 static void run_commands(Job *job)

@@ -119,8 +119,7 @@ static gboolean command(const char *line, gpointer data, gboolean *answer, GErro
     return fault_set(error, FAULT_REQUIREMENT, "command(%s): %s", quoted, how);
 }
 
-/* --- values --------------------------------------------------------------------------------------------------------
- */
+/* --- values --- */
 
 static gboolean env_var(const char *name, gpointer data, char **value, GError **error)
 {

@@ -123,8 +123,7 @@ gboolean journal_attempts_clear(Journal *journal, const char *app, GError **erro
 gboolean journal_skip(Journal *journal, const char *app, const char *version, GError **error);
 GPtrArray *journal_skipped(Journal *journal, const char *app, GError **error); /* char * */
 
-/* --- backups -------------------------------------------------------------------------------------------------------
- */
+/* --- backups --- */
 
 typedef struct BackupRecord {
     char *id, *app, *job, *version; /* version: of the release whose data it holds */
@@ -139,8 +138,7 @@ gboolean journal_backup_put(Journal *journal, const BackupRecord *record, GError
 GPtrArray *journal_backups(Journal *journal, const char *app, GError **error); /* BackupRecord, newest first */
 gboolean journal_backup_forget(Journal *journal, const char *id, GError **error);
 
-/* --- ownership (rule 12) ---------------------------------------------------------------------------------------------
- */
+/* --- ownership (rule 12) --- */
 
 /* Who owns a thing ("unit", "path", "port"); NULL: nobody. The caller frees. */
 char *journal_owner(Journal *journal, const char *kind, const char *name);

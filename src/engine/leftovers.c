@@ -42,8 +42,7 @@ static gboolean remove_left(int dirfd, IsLeft is_left, gpointer data, GError **e
     return TRUE;
 }
 
-/* --- temporary files -----------------------------------------------------------------------------------------------
- */
+/* --- temporary files --- */
 
 static gboolean is_temporary(int dirfd, const char *name, gpointer data)
 {
@@ -65,8 +64,7 @@ static gboolean temporaries_prune(const Place *place, const char *fence_file, GE
     return fd < 0 || remove_left(fd, is_temporary, NULL, error);
 }
 
-/* --- folders of jobs -----------------------------------------------------------------------------------------------
- */
+/* --- folders of jobs --- */
 
 static gboolean is_job_id(const char *name)
 {
@@ -98,8 +96,7 @@ static gboolean jobs_prune(Journal *journal, const Place *place, GError **error)
     return fd < 0 || remove_left(fd, is_unborn, journal, error);
 }
 
-/* --- beside the data -----------------------------------------------------------------------------------------------
- */
+/* --- beside the data --- */
 
 typedef struct Beside {
     Journal *journal;

@@ -107,8 +107,7 @@ void planner_free(Planner *planner)
     g_free(planner);
 }
 
-/* --- choosing ------------------------------------------------------------------------------------------------------
- */
+/* --- choosing --- */
 
 static gboolean choose(Planner *planner, const char *to, PolicyChoice *choice, GPtrArray *objections, GError **error)
 {
@@ -151,8 +150,7 @@ gboolean planner_check(Planner *planner, const Release **offer, GPtrArray *objec
            journal_app_set(planner->journal, planner->config->name, "checked_at", now, error);
 }
 
-/* --- the plan of an update or install ------------------------------------------------------------------------------
- */
+/* --- the plan of an update or install --- */
 
 static gboolean plan_sources(Planner *planner, Plan *plan, const Release *release, GError **error)
 {

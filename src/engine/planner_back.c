@@ -63,8 +63,7 @@ Plan *planner_simple(Planner *planner, PlanKind kind, const PlanWish *wish, GErr
     return plan;
 }
 
-/* --- rollback ------------------------------------------------------------------------------------------------------
- */
+/* --- rollback --- */
 
 static gboolean is_complete(Planner *planner, const ReleaseRecord *record, GError **error)
 {

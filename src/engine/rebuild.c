@@ -33,8 +33,7 @@ static gboolean replace(const HostPlace *host, const char *fresh, char **kept, G
     return TRUE;
 }
 
-/* --- one job's log ---------------------------------------------------------------------------------------------------
- */
+/* --- one job's log --- */
 
 typedef struct Reading {
     Journal *journal;

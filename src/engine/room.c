@@ -50,8 +50,7 @@ gboolean room_for_download(const Place *place, const HostConfig *host, guint64 d
     return fault_hint(error, "free room there, then try again");
 }
 
-/* --- what a plan needs ---------------------------------------------------------------------------------------------
- */
+/* --- what a plan needs --- */
 
 static void need_free(gpointer data)
 {
@@ -169,8 +168,7 @@ void room_check(const GPtrArray *needs, guint64 margin_bytes, GPtrArray *objecti
     }
 }
 
-/* --- what a job keeps back -----------------------------------------------------------------------------------------
- */
+/* --- what a job keeps back --- */
 
 /* What is still to be written between ready and commit. */
 static GPtrArray *needs_of_fence(const Job *job)

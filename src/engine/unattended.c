@@ -15,8 +15,7 @@
 #define RECORD "auto.json"
 #define RECORD_LIMIT (64 * 1024)
 
-/* --- what is remembered --------------------------------------------------------------------------------------------
- */
+/* --- what is remembered --- */
 
 void run_free(Run *run)
 {
@@ -68,8 +67,7 @@ gboolean run_is_bad(const Run *run)
     return !g_strv_contains(good, run->result);
 }
 
-/* --- whether it may run --------------------------------------------------------------------------------------------
- */
+/* --- whether it may run --- */
 
 static char *outside_window(const AppConfig *config, gint64 now_s)
 {
@@ -113,8 +111,7 @@ char *unattended_not_now(const Place *place, const AppConfig *config, gint64 now
     return why;
 }
 
-/* --- the timer -----------------------------------------------------------------------------------------------------
- */
+/* --- the timer --- */
 
 typedef struct Order {
     TimerOrder timer;

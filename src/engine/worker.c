@@ -155,8 +155,7 @@ gboolean worker_start(const HostPlace *host, const Place *place, const char *id,
     return process_start(&spec, TRUE, -1, error) > 0;
 }
 
-/* --- the job's process ---------------------------------------------------------------------------------------------
- */
+/* --- the job's process --- */
 
 #define LOCK_TRIES 10
 #define LOCK_PAUSE_MS 50
@@ -306,8 +305,7 @@ int worker_main(int argc, char **argv)
     return verdict_exit_code(verdict, NULL);
 }
 
-/* --- following ------------------------------------------------------------------------------------------------------
- */
+/* --- following --- */
 
 #define POLL_MS 15
 #define END_POLL_MS 1 /* once the log is closed: the process is on its way out */

@@ -206,8 +206,7 @@ static void lay_arrivals(MergeWriter *writer, MergePlace *place)
     }
 }
 
-/* --- changing and going ---------------------------------------------------------------------------------------------
- */
+/* --- changing and going --- */
 
 static void lay_replaced(MergeWriter *writer, const MergeItem *item)
 {

@@ -6,8 +6,7 @@
 
 enum { DAY_MIN = 24 * 60, HOUR_S = 3600 };
 
-/* --- the text ------------------------------------------------------------------------------------------------------
- */
+/* --- the text --- */
 
 /* "HH:MM" at *at, which moves on; -1 if it is not there. */
 static int take_time(const char **at)
@@ -43,8 +42,7 @@ gint64 window_length_ms(const Window *window)
     return (gint64)length_min(window) * 60 * 1000;
 }
 
-/* --- the clock on the wall -----------------------------------------------------------------------------------------
- */
+/* --- the clock on the wall --- */
 
 static struct tm wall(gint64 time_s)
 {

@@ -20,8 +20,7 @@ static const Key mail_keys[] = {
     {0},
 };
 
-/* --- the mail ------------------------------------------------------------------------------------------------------
- */
+/* --- the mail --- */
 
 static gboolean is_plain(const char *text)
 {
@@ -111,8 +110,7 @@ static char *mail_text(const NotifyConfig *config, const char *from, const char 
                            date, from, to->str, subject, id, domain, body);
 }
 
-/* --- sending -------------------------------------------------------------------------------------------------------
- */
+/* --- sending --- */
 
 /* The first line of the file. */
 static char *password_read(const NotifyConfig *config, GError **error)

@@ -39,8 +39,7 @@ static const char hardening[] =
     "SystemCallErrorNumber=EPERM\n"
     "UMask=0022\n";
 
-/* --- the files -----------------------------------------------------------------------------------------------------
- */
+/* --- the files --- */
 
 static char *command_text(const TimerOrder *order, GError **error)
 {
@@ -156,8 +155,7 @@ static gboolean remove_pair(Pair *pair, gboolean *had, GError **error)
                                unit_file_bring(pair->dirfd, pair->service, NULL, had, error));
 }
 
-/* --- systemd -------------------------------------------------------------------------------------------------------
- */
+/* --- systemd --- */
 
 static gboolean reload(Manager *manager, GError **error)
 {
@@ -246,8 +244,7 @@ gboolean service_timer_off(const Place *place, const char *name, gboolean *had, 
     return remove_pair(&pair, had, error) && (!manager || reload(manager, error));
 }
 
-/* --- looking -------------------------------------------------------------------------------------------------------
- */
+/* --- looking --- */
 
 static gint64 time_of(GVariant *properties, const char *name)
 {

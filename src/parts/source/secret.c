@@ -67,8 +67,7 @@ static char *read_private(const char *path, gsize limit, gsize *size, GError **e
     return NULL;
 }
 
-/* --- the credential store (systemd-creds(1), systemd.exec(5) LoadCredential=) ---------------------------------------
- */
+/* --- the credential store (systemd-creds(1), systemd.exec(5) LoadCredential=) --- */
 
 static char *decrypt(const char *path, const char *name, gsize limit, gsize *size, GError **error)
 {
