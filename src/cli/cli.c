@@ -24,13 +24,14 @@ const Verb verbs[] = {
      "source it is a file NAME.toml, the app's configuration.\n"
      "Trust is never taken silently: name the publisher's key, a checksum, or '--trust none'."},
     {"check", "[APP...]", "look whether there is something newer", verb_check, "exit-code", TAKES_APP | CHANGES_HOST, 0,
-     APPS_MAX, NULL},
+     APPS_MAX, "Without APP: all apps. One that fails keeps no other from its turn."},
     {"plan", "APP", "show what an update would do", verb_plan, "to force again rehearse", NEEDS_APP | CHANGES_HOST, 1,
      1, NULL},
     {"update", "[APP...]", "bring an app to a newer release", verb_update,
      "to check dry-run plan yes force take-release again rehearse detach unattended", TAKES_APP | CHANGES_HOST, 0,
      APPS_MAX,
-     "Without APP: all apps, one after the other.\n"
+     "Without APP: all apps, one after the other. One that fails keeps no other from its turn; the exit code is the\n"
+     "worst. With --json the one app that is named answers with an object, several with a list of them.\n"
      "--unattended is for timers: only in the app's window, once a day (again with --force, which then overrides\n"
      "nothing else)."},
     {"auto", "APP on|off|status", "update an app unattended, by a timer", verb_auto, "", NEEDS_APP | CHANGES_HOST, 2, 2,
@@ -42,8 +43,9 @@ const Verb verbs[] = {
     {"recover", "[APP]", "bring an interrupted job to its end", verb_recover, "wait", TAKES_APP | CHANGES_HOST, 0, 1,
      "An update that a crash interrupted is then tried again: at once, after a second crash five minutes\nlater, after "
      "a third one (max_attempts) and after a day not any more."},
-    {"status", "[APP]", "how the apps are", verb_status, "", TAKES_APP, 0, 1, NULL},
-    {"inspect", "[APP]", "look closely; exit 0 OK, 1 DEGRADED, 5 BROKEN", verb_inspect, "", TAKES_APP, 0, 1, NULL},
+    {"status", "[APP...]", "how the apps are", verb_status, "", TAKES_APP, 0, APPS_MAX, NULL},
+    {"inspect", "[APP...]", "look closely; exit 0 OK, 1 DEGRADED, 5 BROKEN", verb_inspect, "", TAKES_APP, 0, APPS_MAX,
+     NULL},
     {"health", "APP", "ask the app once; exit 0 or 1", verb_health, "", NEEDS_APP, 1, 1, NULL},
     {"history", "[APP]", "what was done, newest first", verb_history, "limit", TAKES_APP, 0, 1, NULL},
     {"logs", "APP", "what a job wrote", verb_logs, "follow job all", NEEDS_APP, 1, 1, NULL},
@@ -191,20 +193,25 @@ void call_complain(const GError *error)
     cli_complain(text, hint);
 }
 
-static void report(const Call *call, const GError *error)
+Node *call_fault_node(const GError *error)
 {
     g_autofree char *text = fault_text(error);
     g_autofree char *hint = fault_hint_of(error);
-    call_complain(error);
-    if (!call->options.json)
-        return;
     Node *fault = node_new_map();
     node_set_text(fault, "kind", fault_row(fault_code_of(error))->name);
     node_set_text(fault, "message", text);
     node_set_text(fault, "hint", hint);
     node_set_int(fault, "code", fault_row(fault_code_of(error))->exit_code);
+    return fault;
+}
+
+static void report(const Call *call, const GError *error)
+{
+    call_complain(error);
+    if (!call->options.json)
+        return;
     g_autoptr(Node) answer = node_new_map();
-    node_set(answer, "error", fault);
+    node_set(answer, "error", call_fault_node(error));
     g_autofree char *json = node_to_json(answer, 2);
     printf("%s\n", json);
 }

@@ -59,6 +59,8 @@ void cli_complain(const char *text, const char *hint); /* on standard error; `hi
 
 /* A fault on standard error, with its hint. */
 void call_complain(const GError *error);
+/* The same for JSON: {kind, message, hint, code}. The caller frees. */
+Node *call_fault_node(const GError *error);
 void call_say(const Call *call, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* Asks on the terminal; with --yes TRUE at once. Without a terminal FAULT_USAGE with the hint to say --yes. */

@@ -3,43 +3,22 @@
 #include "cli/cli.h"
 
 #include "base/clock.h"
-#include "base/fault.h"
+#include "cli/apps.h"
 #include "cli/run.h"
 #include "engine/status.h"
 
 #include <string.h>
 
-typedef Node *(*LookAt)(const HostPlace *host, const char *app, GError **error);
-typedef int (*ShowOne)(Call *call, const Node *node);
+typedef struct Look {
+    Node *(*at)(const HostPlace *host, const char *app, GError **error);
+    int (*show)(Call *call, const Node *node);
+} Look;
 
-static int look_at_all(Call *call, LookAt look, ShowOne show, GError **error)
+static int look_take(Call *call, const char *app, gpointer data, GError **error)
 {
-    g_autoptr(GPtrArray) apps = call_app(call) ? g_ptr_array_new() : status_apps(call->host, error);
-    if (!apps)
-        return -1;
-    if (call_app(call))
-        g_ptr_array_add(apps, (gpointer)call_app(call));
-    if (apps->len == 0)
-        call_say(call, "no app is installed");
-    int worst = 0;
-    call->answer = node_new_list();
-    for (guint i = 0; i < apps->len; i++) {
-        g_autoptr(GError) local = NULL;
-        Node *node = look(call->host, g_ptr_array_index(apps, i), &local);
-        if (!node && call_app(call)) {
-            g_propagate_error(error, g_steal_pointer(&local));
-            return -1;
-        }
-        if (!node) { /* one app that cannot be looked at must not hide the others */
-            call_complain(local);
-            worst = MAX(worst, fault_row(fault_code_of(local))->exit_code);
-            continue;
-        }
-        node_append(call->answer, node);
-        int code = show(call, node);
-        worst = MAX(worst, code);
-    }
-    return worst;
+    const Look *look = data;
+    call->answer = look->at(call->host, app, error);
+    return call->answer ? look->show(call, call->answer) : -1;
 }
 
 static void show_list(Call *call, const Node *list, const char *title, const char *key)
@@ -103,7 +82,8 @@ static int show_status(Call *call, const Node *status)
 
 int verb_status(Call *call, GError **error)
 {
-    return look_at_all(call, status_of, show_status, error);
+    Look look = {status_of, show_status};
+    return for_apps(call, look_take, &look, ANSWER_LIST, error);
 }
 
 static int show_inspection(Call *call, const Node *node)
@@ -123,7 +103,8 @@ static int show_inspection(Call *call, const Node *node)
 
 int verb_inspect(Call *call, GError **error)
 {
-    return look_at_all(call, inspect_app, show_inspection, error);
+    Look look = {inspect_app, show_inspection};
+    return for_apps(call, look_take, &look, ANSWER_LIST, error);
 }
 
 int verb_health(Call *call, GError **error)

@@ -217,6 +217,7 @@ int run_plan(Call *call, Planner *planner, const Plan *plan, GError **error)
         return -1;
     if (call->options.detach) {
         Node *node = node_new_map();
+        node_set_text(node, "app", plan->app);
         node_set_text(node, "job", id);
         node_free(call->answer);
         call->answer = node;

@@ -3,42 +3,21 @@
 #include "cli/run.h"
 
 #include "base/fault.h"
-#include "engine/status.h"
+#include "cli/apps.h"
 
 #include <string.h>
 
-typedef int (*PerApp)(Call *call, Planner *planner, GError **error);
+typedef int (*WithPlanner)(Call *call, Planner *planner, GError **error);
 
-/* For those that are named, or for all; the worst exit code counts, and one app's failure does not keep the others from
- * their turn.
- */
-static int for_apps(Call *call, PerApp each, GError **error)
+typedef struct Turn {
+    WithPlanner run;
+} Turn;
+
+static int turn_take(Call *call, const char *app, gpointer data, GError **error)
 {
-    g_autoptr(GPtrArray) apps = NULL;
-    if (call_app(call)) {
-        apps = g_ptr_array_new();
-        for (guint i = 0; i < call->arguments->len; i++)
-            g_ptr_array_add(apps, call->arguments->pdata[i]);
-    } else if (!(apps = status_apps(call->host, error)))
-        return -1;
-    int worst = 0;
-    for (guint i = 0; i < apps->len; i++) {
-        g_autoptr(GError) local = NULL;
-        g_autoptr(Planner) planner = planner_open(call->host, g_ptr_array_index(apps, i), &local);
-        int code = planner ? each(call, planner, &local) : -1;
-        if (code < 0 && apps->len == 1) {
-            g_propagate_error(error, g_steal_pointer(&local));
-            return -1;
-        }
-        if (code < 0) {
-            call_complain(local);
-            code = fault_row(fault_code_of(local))->exit_code;
-        }
-        worst = MAX(worst, code);
-    }
-    if (apps->len == 0)
-        call_say(call, "no app is installed");
-    return worst;
+    const Turn *turn = data;
+    g_autoptr(Planner) planner = planner_open(call->host, app, error);
+    return planner ? turn->run(call, planner, error) : -1;
 }
 
 /* --- check --- */
@@ -88,15 +67,14 @@ static int check_one(Call *call, Planner *planner, GError **error)
         call_say(call, "%s: %s (%s)", app, objections->len > 0 ? "nothing to do" : "up to date",
                  planner->current ? planner->current : "nothing installed, nothing offered");
     say_passed_over(call, objections);
-    if (!call->answer)
-        call->answer = node_new_list();
-    node_append(call->answer, check_node(planner, offer, objections));
+    call->answer = check_node(planner, offer, objections);
     return offer && call->options.exit_code ? 10 : 0;
 }
 
 int verb_check(Call *call, GError **error)
 {
-    return for_apps(call, check_one, error);
+    Turn turn = {check_one};
+    return for_apps(call, turn_take, &turn, ANSWER_LIST, error);
 }
 
 /* --- plan and update --- */
@@ -157,8 +135,6 @@ static gboolean digest_agrees(const Call *call, const Plan *plan, GError **error
 
 int update_app(Call *call, Planner *planner, GError **error)
 {
-    if (call->options.check_only)
-        return check_one(call, planner, error);
     if (!run_recover_first(call, call->host, planner->place, planner->journal, error))
         return -1;
     g_autofree char *name = g_strdup(planner->config->name);
@@ -185,7 +161,22 @@ int update_app(Call *call, Planner *planner, GError **error)
     return run_plan(call, fresh, plan, error);
 }
 
+/* A version and a plan are of one app. */
+static gboolean wish_fits(const Call *call, GError **error)
+{
+    const char *option = call->options.to ? "--to" : call->options.plan ? "--plan" : NULL;
+    if (!option || !apps_are_several(call))
+        return TRUE;
+    fault_set(error, FAULT_USAGE, "update: %s is about one app", option);
+    return fault_hint(error, "name the app, and no other: liftlock update APP %s %s", option,
+                      call->options.to ? call->options.to : call->options.plan);
+}
+
 int verb_update(Call *call, GError **error)
 {
-    return for_apps(call, call->options.unattended ? unattended_update : update_app, error);
+    if (!wish_fits(call, error))
+        return -1;
+    gboolean check = call->options.check_only;
+    Turn turn = {check ? check_one : call->options.unattended ? unattended_update : update_app};
+    return for_apps(call, turn_take, &turn, check ? ANSWER_LIST : ANSWER_AS_ASKED, error);
 }

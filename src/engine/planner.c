@@ -22,6 +22,13 @@
 
 #include <string.h>
 
+static gboolean refuse_claimed_root(const Planner *planner, const char *owner, GError **error)
+{
+    fault_set(error, FAULT_POLICY, "%s: %s belongs to the app '%s'", planner->config->name, planner->place->root,
+              owner);
+    return fault_hint(error, "give this app a root of its own");
+}
+
 static gboolean observe_app(Planner *planner, GError **error)
 {
     const LayoutDriver *layout = layout_find(LAYOUT_RELEASES, error);
@@ -39,6 +46,9 @@ static gboolean observe_app(Planner *planner, GError **error)
         return FALSE;
     }
     if (planner->current && !planner->record) {
+        g_autofree char *owner = journal_owner(planner->journal, "path", planner->place->root);
+        if (owner && strcmp(owner, planner->config->name) != 0)
+            return refuse_claimed_root(planner, owner, error);
         fault_set(error, FAULT_STATE, "%s: %s is live, but nothing is recorded about it", planner->config->name,
                   planner->current);
         return fault_hint(error,
