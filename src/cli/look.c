@@ -54,6 +54,26 @@ static void show_health(Call *call, const Node *status)
     unattended_show(call, node_get(status, "auto"), "  ");
 }
 
+static char *ago(gint64 age_s)
+{
+    g_autofree char *span = age_s < 60 ? NULL : clock_span(age_s, FALSE);
+    return span ? g_strdup_printf("%s ago", span) : g_strdup("just now");
+}
+
+/* How old what is said about the source is: it was not asked for this. */
+static void show_look(Call *call, const Node *status)
+{
+    const char *error = node_get_text(status, "check_error", NULL);
+    gint64 age_s = node_get_int(status, "checked_age_s", -1), failed_s = 0;
+    g_autofree char *checked = age_s >= 0 ? ago(age_s) : g_strdup("never");
+    clock_parse(node_get_text(status, "check_failed_at", ""), &failed_s);
+    g_autofree char *failed = ago(MAX(clock_now_s() - failed_s, 0));
+    if (error)
+        call_say(call, "  checked     %s; no answer %s: %s", checked, failed, error);
+    else if (age_s >= 0 || node_get_text(status, "version", NULL))
+        call_say(call, "  checked     %s", checked);
+}
+
 static int show_status(Call *call, const Node *status)
 {
     const char *offered = node_get_text(status, "offered", NULL);
@@ -61,6 +81,7 @@ static int show_status(Call *call, const Node *status)
     call_say(call, "%s %s%s%s%s", node_get_text(status, "app", "?"),
              node_get_text(status, "version", "(nothing is live)"), offered ? " (" : "", offered ? offered : "",
              offered ? " is available)" : "");
+    show_look(call, status);
     show_list(call, node_get(status, "services"), "service", "name");
     if (job)
         call_say(call, "  at work     %s since %s (job %s)", node_get_text(job, "doing", "?"),

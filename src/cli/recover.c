@@ -8,6 +8,7 @@
 #include "engine/rebuild.h"
 #include "engine/retry.h"
 #include "engine/status.h"
+#include "engine/status_file.h"
 
 #include <time.h>
 
@@ -187,6 +188,8 @@ static int recover_one(Call *call, const char *app, GPtrArray *turns, GError **e
         code = run_recovery(call, call->host, place, journal, job, error);
     if (code < 0 || code == 5)
         return code;
+    if (!job) /* after a reboot nobody has told of it yet */
+        status_file_refresh(place);
     Turn *turn = g_new0(Turn, 1);
     turn->app = g_strdup(app);
     turn->was_interrupted = job != NULL;

@@ -2,6 +2,7 @@
 /* check, plan, update: what the source offers, what it would mean, and doing it. */
 #include "cli/run.h"
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "cli/apps.h"
 
@@ -50,6 +51,8 @@ static Node *check_node(const Planner *planner, const Release *offer, const GPtr
     node_set_text(node, "changelog", offer ? offer->changelog : NULL);
     node_set_text(node, "severity", offer ? offer->severity : NULL);
     node_set(node, "passed_over", passed_over_node(objections));
+    g_autofree char *now = clock_format(clock_now_s());
+    node_set_text(node, "checked_at", now);
     return node;
 }
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "engine/data.h"
+#include "engine/offer.h"
 
 gboolean blames_release(const GError *cause)
 {
@@ -37,6 +38,7 @@ void blame_reject(Job *job, const Step *step, const GError *cause)
     node_set_text(fields, "sha256", sha256);
     node_set_text(fields, "text", reason);
     job_log_write(job->log, "rejected", fields, FALSE);
+    offer_spoil(job->place, job->plan->to);
     if (!journal_reject(job->journal, job->plan->app, sha256, job->plan->to, reason, clock_now_s(), &local))
         job_say(job, "%s", local->message);
 }

@@ -50,8 +50,7 @@ void journal_close(Journal *journal)
 static const RecordField app_fields[] = {
     {'s', G_STRUCT_OFFSET(AppRecord, name)},    {'s', G_STRUCT_OFFSET(AppRecord, root)},
     {'s', G_STRUCT_OFFSET(AppRecord, version)}, {'s', G_STRUCT_OFFSET(AppRecord, floor)},
-    {'s', G_STRUCT_OFFSET(AppRecord, pin)},     {'i', G_STRUCT_OFFSET(AppRecord, index_seen)},
-    {'s', G_STRUCT_OFFSET(AppRecord, offered)}, {'s', G_STRUCT_OFFSET(AppRecord, checked_at)}};
+    {'s', G_STRUCT_OFFSET(AppRecord, pin)},     {'i', G_STRUCT_OFFSET(AppRecord, index_seen)}};
 static const RecordShape app_shape = {sizeof(AppRecord), app_fields, G_N_ELEMENTS(app_fields),
                                       (GDestroyNotify)app_record_free};
 
@@ -60,7 +59,7 @@ void app_record_free(AppRecord *record)
     record_free(&app_shape, record);
 }
 
-#define APP_COLUMNS "SELECT name, root, version, floor, pin, index_seen, offered, checked_at FROM app "
+#define APP_COLUMNS "SELECT name, root, version, floor, pin, index_seen FROM app "
 
 AppRecord *journal_app(Journal *journal, const char *app, GError **error)
 {

@@ -30,8 +30,6 @@ typedef struct AppRecord {
     char *floor;       /* highest version that was ever healthy here */
     char *pin;         /* version or range; NULL */
     gint64 index_seen; /* highest N of a signed index */
-    char *offered;     /* what the last check found; NULL: up to date then */
-    char *checked_at;  /* when that was, RFC 3339; NULL: never */
 } AppRecord;
 void app_record_free(AppRecord *record);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AppRecord, app_record_free)

@@ -175,16 +175,10 @@ GHashTable *journal_facts(Journal *journal, const char *job, GError **error)
     return g_steal_pointer(&facts);
 }
 
-/* What the last check found, it found for another version than is live from now on. */
-static gboolean offer_forget(Journal *journal, const Plan *plan, GError **error)
-{
-    return g_strcmp0(plan->from, plan->to) == 0 || journal_app_set(journal, plan->app, "offered", NULL, error);
-}
-
 static gboolean commit_rows(Journal *journal, const char *job, const char *step, const Plan *plan, const char *root,
                             GError **error)
 {
-    if (!mark_put(journal, job, step, "done", 0, error) || !offer_forget(journal, plan, error) ||
+    if (!mark_put(journal, job, step, "done", 0, error) ||
         !journal_app_set(journal, plan->app, "version", plan->to, error) ||
         !journal_app_set(journal, plan->app, "root", root, error) || !journal_attempts_clear(journal, plan->app, error))
         return FALSE;

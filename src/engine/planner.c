@@ -9,6 +9,7 @@
 #include "engine/encryption.h"
 #include "engine/expected.h"
 #include "engine/job.h"
+#include "engine/offer.h"
 #include "engine/planner_conditions.h"
 #include "engine/planner_kept.h"
 #include "engine/planner_switch.h"
@@ -16,6 +17,7 @@
 #include "engine/rehearsal.h"
 #include "engine/room.h"
 #include "engine/sql_step.h"
+#include "engine/status_file.h"
 #include "model/limits.h"
 #include "model/manifest_switch.h"
 #include "parts/backup/backup.h"
@@ -144,20 +146,38 @@ static gboolean choose(Planner *planner, const char *to, PolicyChoice *choice, G
     return TRUE;
 }
 
+/* Of an app that is not installed yet there is nothing to remember. */
+static void remember_look(const Planner *planner, const Release *offer, const GPtrArray *objections)
+{
+    if (!planner->current)
+        return;
+    offer_found(planner->place, planner->current, offer, objections);
+    status_file_refresh(planner->place);
+}
+
+static gboolean look(Planner *planner, PolicyChoice *choice, GPtrArray *objections, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    if (choose(planner, NULL, choice, objections, &local))
+        return TRUE;
+    if (planner->current) {
+        offer_not_found(planner->place, local);
+        status_file_refresh(planner->place);
+    }
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
+}
+
 gboolean planner_check(Planner *planner, const Release **offer, GPtrArray *objections, GError **error)
 {
     PolicyChoice choice = {0};
-    if (!choose(planner, NULL, &choice, objections, error))
+    if (!look(planner, &choice, objections, error))
         return FALSE;
     *offer = choice.up_to_date ? NULL : choice.release;
     if (*offer && planner_rolled_out_later(planner, *offer, objections))
         *offer = NULL;
-    if (!planner->app) /* not installed yet: nothing to remember */
-        return TRUE;
-    g_autofree char *now = clock_format(clock_now_s());
-    return journal_app_set(planner->journal, planner->config->name, "offered", *offer ? (*offer)->version : NULL,
-                           error) &&
-           journal_app_set(planner->journal, planner->config->name, "checked_at", now, error);
+    remember_look(planner, *offer, objections);
+    return TRUE;
 }
 
 /* --- the plan of an update or install --- */
@@ -436,8 +456,10 @@ Plan *planner_update(Planner *planner, const PlanWish *wish, GError **error)
     g_autoptr(Plan) plan = plan_new(planner->current ? PLAN_UPDATE : PLAN_INSTALL, planner->config->name);
     PolicyChoice choice = {0};
     const char *to = wish->to ? wish->to : wish->again ? planner->current : NULL;
-    if (!choose(planner, to, &choice, plan->objections, error))
+    if (!(to ? choose(planner, to, &choice, plan->objections, error) : look(planner, &choice, plan->objections, error)))
         return NULL;
+    if (!to)
+        remember_look(planner, choice.up_to_date ? NULL : choice.release, plan->objections);
     if (choice.up_to_date && !wish->again && !wish->force) {
         g_clear_pointer(&planner->passed_over, g_ptr_array_unref);
         planner->passed_over = g_ptr_array_ref(plan->objections);
@@ -458,8 +480,10 @@ Plan *planner_update(Planner *planner, const PlanWish *wish, GError **error)
         if (!plan_manifest(planner, plan, choice.release, error) ||
             !planner_kept_data(planner, plan, wish->data_from, error))
             return NULL;
-        if (planner_not_now(planner, plan, choice.release, wish))
+        if (planner_not_now(planner, plan, choice.release, wish)) {
+            remember_look(planner, NULL, planner->passed_over);
             return NULL;
+        }
         plan_object(planner, plan, choice.release);
         plan_override(plan, wish);
     }

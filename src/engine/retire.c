@@ -8,6 +8,7 @@
 #include "engine/leftovers.h"
 #include "engine/live.h"
 #include "engine/live_switch.h"
+#include "engine/offer.h"
 #include "engine/unattended.h"
 #include "model/manifest_switch.h"
 #include "parts/backup/backup.h"
@@ -256,6 +257,7 @@ gboolean retire_app(Job *job, GError **error)
             return FALSE;
     if (job->plan->purge && !backups_forget(job, error))
         return FALSE;
+    offer_retire(job->place);
     rmdir(job->place->root); /* only if nothing else is in it */
     return app_records_remove(job, error);
 }

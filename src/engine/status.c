@@ -9,6 +9,7 @@
 #include "engine/live.h"
 #include "engine/lock.h"
 #include "engine/observed.h"
+#include "engine/offer.h"
 #include "engine/unattended.h"
 #include "engine/worker.h"
 #include "parts/layout/layout.h"
@@ -210,8 +211,7 @@ Node *status_of(const HostPlace *host, const char *app, GError **error)
     Node *status = node_new_map();
     node_set_text(status, "app", app);
     node_set_text(status, "version", observed->version);
-    node_set_text(status, "offered", observed->record ? observed->record->offered : NULL);
-    node_set_text(status, "checked_at", observed->record ? observed->record->checked_at : NULL);
+    offer_tell(status, observed->place, observed->version, OFFER_FOR_OPERATORS);
     node_set_text(status, "pin", observed->record ? observed->record->pin : NULL);
     node_set_text(status, "source",
                   observed->config->source.url ? observed->config->source.url : observed->config->source.path);

@@ -4,10 +4,11 @@
 
 #include "engine/journal.h"
 
-/* A map: app, version (live by observation), offered, checked_at, source, trust, services[{name, active, state,
- * restarts}], fence[], hold[], job (at work now) or interrupted (open without a worker), last{kind, from, to, verdict,
- * at, error}, releases[], backups, backups_bytes, errors[] (jobs of the last day that did not end well, as last), auto
- * (unattended_node), weaker[] (guarantees that do not hold in this setting). The caller frees. */
+/* A map: app, version (live by observation), what the last look at the source found (engine/offer.h), source, trust,
+ * services[{name, active, state, restarts}], fence[], hold[], job (at work now) or interrupted (open without a worker),
+ * last{kind, from, to, verdict, at, error}, releases[], backups, backups_bytes, errors[] (jobs of the last day that did
+ * not end well, as last), auto (unattended_node), weaker[] (guarantees that do not hold in this setting). The caller
+ * frees. */
 Node *status_of(const HostPlace *host, const char *app, GError **error);
 
 /* Jobs of the last day that did not end well, newest first, as a list of maps. `journal` may be NULL. The caller frees.

@@ -71,11 +71,14 @@ git_as tag v1.0.1
 before=$(logins)
 expect_exit 10 lift check $app --exit-code
 expect_same 'logins for a look at what is new' $(($(logins) - before)) 1
+available 1.0.1
+expect_same 'logins for what was found' $(($(logins) - before)) 1
 expect_exit 0 lift update $app --json
 heard
 live=1.0.1
 runs
 verdict "1.0.1 runs" $?
+available none
 expect_same 'its tree' "$(cd "$host/opt/$app/releases/1.0.1" && find . -type f ! -path './.env' ! -name '*.pyc' -exec sha256sum {} + | sort | head -3)" \
     "$(cd "$work/tree" && find . -type f -exec sha256sum {} + | sort | head -3)"
 secrets_stayed

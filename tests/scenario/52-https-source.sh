@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # limit: 60
-# S02, S04: one archive at a web server, over TLS with a certificate authority of our own: unchanged, it costs one request
+# S02, S04, B15: one archive at a web server, over TLS with a certificate authority of our own: unchanged, it costs one request
 # and no body. Digests, signatures, tokens, mirrors of which the first is bad, forges' latest releases, a proxy with a
 # password; another file under the same version is refused, and no secret gets out.
 # shellcheck source=tests/scenario/lib-bad.sh
@@ -79,12 +79,15 @@ release 1.0.1
 upload 1.0.1
 expect_exit 10 lift check $app --exit-code
 forget
+available 1.0.1
+expect_same 'what was asked for' "$(asked)" ''
 expect_exit 0 lift update $app --json
 heard
 expect_same 'what an update of what was looked at already costs' "$(asked)" 'GET /latest.tar.gz 304 0,'
 live=1.0.1
 runs
 verdict "1.0.1 runs" $?
+available none
 
 note 'another file under the same version'
 old=$(digest "$src/latest.tar.gz")

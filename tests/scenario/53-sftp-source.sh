@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # limit: 60
-# S03: an archive at an SFTP server. Installed, updated, looked at without being read again; another host key, another
+# S03, B15: an archive at an SFTP server. Installed, updated, looked at without being read again; another host key, another
 # file under the same version, a wrong digest and a server that hangs are refused by name, and no secret gets out.
 # shellcheck source=tests/scenario/lib-bad.sh
 . "$(dirname "$0")/lib-bad.sh"
@@ -37,11 +37,28 @@ expect_text "$out" "bookshelf: up to date (1.0.0)"
 release 1.0.1
 upload 1.0.1
 expect_exit 10 lift check $app --exit-code
+available 1.0.1
+expect_same 'who may read it' "$(stat -c %a "$host/run/liftlock/$app.json")" 644
+
+note 'what was found is known while the server is away, after a boot too, and so is that it did not answer'
+sshd_down
+refused 1 "fetch $shown: connection refused" lift check $app
+available 1.0.1
+expect_exit 0 lift status $app
+expect_text "$out" "bookshelf 1.0.0 (1.0.1 is available)"
+expect_text "$out" "  checked     just now; no answer just now: fetch $shown: connection refused"
+rm "$host/run/liftlock/$app.json"
+expect_exit 0 lift recover
+available 1.0.1
+sshd_up
 expect_exit 0 lift update $app --json
 heard
 live=1.0.1
 runs
 verdict "1.0.1 runs" $?
+available none
+expect_exit 0 lift status $app
+expect_text "$out" "  checked     just now"
 secrets_stayed
 
 note 'another file under the same version'

@@ -10,6 +10,8 @@
 #   secret TEXT...          these are secret: no command line, log, output or JSON may hold them (secrets_stayed tells)
 #   installed               whether it is; else the scenario ends
 #   stuck PORT              a server that accepts and says nothing
+#   available VERSION       what the last check found (none: nothing), as the app's user reads it and as `status` says it; a
+#                           minute old at most
 # shellcheck disable=SC2154,SC2034 # $work, $host, $app come from the libraries before; $login is for scenarios
 conf=$host/etc/liftlock/apps/$app.toml
 login=$(if [ "$(id -u)" = 0 ]; then echo liftlock-test; else id -un; fi)
@@ -101,4 +103,20 @@ s.listen(9)
 held = []
 while True:
     held.append(s.accept())"
+}
+
+available() {
+    as_user cat "$host/run/liftlock/$app.json" >"$work/run.json"
+    lift status $app --json >"$work/status.json"
+    /usr/bin/python3 - "$work/run.json" "$work/status.json" "$1" <<'END' 2>"$work/wrong"
+import calendar, json, sys, time
+run, status, wanted = json.load(open(sys.argv[1]))["available"], json.load(open(sys.argv[2]))[0], sys.argv[3]
+wanted = None if wanted == "none" else wanted
+assert run["offered"] == status["offered"] == wanted, (run, status)
+assert run["installed"] == status["version"] and run["checked_at"] == status["checked_at"], (run, status)
+age_s = time.time() - calendar.timegm(time.strptime(run["checked_at"], "%Y-%m-%dT%H:%M:%SZ"))
+assert 0 <= status["checked_age_s"] <= 60 and abs(age_s - status["checked_age_s"]) < 10, (age_s, status)
+END
+    verdict "what the last check found, without a question to anybody: $1" $?
+    explain "$work/wrong"
 }
