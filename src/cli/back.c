@@ -42,7 +42,10 @@ int verb_rollback(Call *call, GError **error)
     if (!planner)
         return -1;
     g_autofree char *identity = call_identity(call);
-    PlanWish wish = {.to = call->options.to, .identity = identity, .take_release = call->options.take_release};
+    PlanWish wish = {.to = call->options.to,
+                     .identity = identity,
+                     .take_release = call->options.take_release,
+                     .foresee = call->options.dry_run};
     g_autoptr(Plan) plan = planner_rollback(planner, &wish, error);
     return carry_out(call, planner, plan, error);
 }

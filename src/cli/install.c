@@ -164,7 +164,8 @@ static Plan *plan_as(Call *call, const char *name, const char *source, int layou
     PlanWish wish = {.to = call->options.to,
                      .data_from = call->options.data_from,
                      .force = call->options.force,
-                     .take_release = call->options.take_release};
+                     .take_release = call->options.take_release,
+                     .foresee = call->options.dry_run};
     Plan *plan = planner_update(*planner, &wish, error);
     if (!plan && !(error && *error))
         fault_set(error, FAULT_SOURCE, "%s: the source offers nothing on channel '%s'", name,

@@ -28,6 +28,16 @@ static const char *way_back(const Plan *plan)
     return by_copy[plan->copy];
 }
 
+/* Values of the app's configuration are for whoever asks, on the terminal, and stay out of JSON. */
+static void show_differences(Call *call, const Planner *planner)
+{
+    for (guint i = 0; !call->options.json && planner->differences && i < planner->differences->len; i++) {
+        g_auto(GStrv) lines = g_strsplit(planner->differences->pdata[i], "\n", -1);
+        for (char **line = lines; line[0] && line[1]; line++)
+            call_say(call, "    %s", *line);
+    }
+}
+
 void run_show_plan(Call *call, const Planner *planner, const Plan *plan)
 {
     g_autofree char *digest = plan_digest(plan);
@@ -68,6 +78,7 @@ void run_show_plan(Call *call, const Planner *planner, const Plan *plan)
         if (objection->hint)
             call_say(call, "             %s", objection->hint);
     }
+    show_differences(call, planner);
     call_say(call, "  digest     %s", digest);
 }
 

@@ -88,6 +88,7 @@ static PlanWish wish_of(const Call *call)
                       .force = call->options.force,
                       .again = call->options.again,
                       .take_release = call->options.take_release,
+                      .foresee = call->options.dry_run,
                       .rehearse = call->options.rehearse,
                       .purge = call->options.purge};
 }
@@ -113,6 +114,7 @@ int verb_plan(Call *call, GError **error)
     if (!planner)
         return -1;
     PlanWish wish = wish_of(call);
+    wish.foresee = TRUE;
     g_autoptr(GError) local = NULL;
     g_autoptr(Plan) plan = planner_update(planner, &wish, &local);
     if (local) {

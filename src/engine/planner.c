@@ -11,6 +11,7 @@
 #include "engine/job.h"
 #include "engine/offer.h"
 #include "engine/planner_conditions.h"
+#include "engine/planner_files.h"
 #include "engine/planner_kept.h"
 #include "engine/planner_switch.h"
 #include "engine/preconditions.h"
@@ -105,6 +106,7 @@ void planner_free(Planner *planner)
         return;
     catalog_free(planner->catalog);
     g_clear_pointer(&planner->passed_over, g_ptr_array_unref);
+    g_clear_pointer(&planner->differences, g_ptr_array_unref);
     manifest_free(planner->manifest);
     manifest_free(planner->installed);
     release_record_free(planner->record);
@@ -486,6 +488,8 @@ Plan *planner_update(Planner *planner, const PlanWish *wish, GError **error)
         }
         plan_object(planner, plan, choice.release);
         plan_override(plan, wish);
+        if (wish->foresee)
+            planner_foresee(planner, plan, choice.release);
     }
     return g_steal_pointer(&plan);
 }

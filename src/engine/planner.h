@@ -24,6 +24,7 @@ typedef struct Planner {
     Manifest *manifest;    /* of the target */
     char *manifest_records;
     GPtrArray *passed_over;  /* Objection: why planner_update takes none of the newer releases; NULL */
+    GPtrArray *differences;  /* char *: of edited files, after a look at them; see LayoutReport.diffs. NULL */
     RemoteProgress progress; /* for a download that planning needs; may be NULL */
     gpointer progress_data;
 } Planner;
@@ -44,6 +45,7 @@ typedef struct PlanWish {
     const char *identity;  /* restore, rollback: file of the private key of an encrypted backup, absolute; NULL */
     gboolean rehearse;     /* update: rehearse it first */
     gboolean take_release; /* in place: where nobody says who wins, the release does */
+    gboolean foresee;      /* in place: fetch the release and see what becomes of the files; nothing is run */
     gboolean again;        /* update to the version that is installed already */
 } PlanWish;
 

@@ -8,6 +8,7 @@
 #include "engine/data.h"
 #include "engine/encryption.h"
 #include "engine/job.h"
+#include "engine/planner_files.h"
 #include "engine/room.h"
 #include "engine/sql_step.h"
 #include "parts/layout/layout.h"
@@ -243,6 +244,8 @@ Plan *planner_rollback(Planner *planner, const PlanWish *wish, GError **error)
         return NULL;
     object_to_data(planner, plan, target);
     planner->manifest = g_steal_pointer(&target);
+    if (wish->foresee)
+        planner_foresee(planner, plan, NULL);
     return g_steal_pointer(&plan);
 }
 

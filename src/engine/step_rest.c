@@ -151,8 +151,10 @@ static gboolean say_conflicts(Job *job, const GPtrArray *conflicts, GError **err
     g_autofree char *more =
         conflicts->len > 1 ? g_strdup_printf(" (and %u more, see 'liftlock logs')", conflicts->len - 1) : g_strdup("");
     fault_set(error, FAULT_POLICY, "%s: %s%s", job->plan->app, (const char *)conflicts->pdata[0], more);
-    return fault_hint(
-        error, "settle it by hand, or say --take-release: the release's file comes, and yours is kept beside it");
+    const char *app = job->plan->app;
+    return job->plan->kind == PLAN_ROLLBACK
+               ? fault_hint(error, "%s ('liftlock rollback %s --dry-run' shows both)", LAYOUT_CONFLICT_HINT, app)
+               : fault_hint(error, "%s ('liftlock plan %s' shows both)", LAYOUT_CONFLICT_HINT, app);
 }
 
 /* In place: what lies there meets what comes, and is prepared, before anybody is disturbed. */
@@ -161,9 +163,8 @@ static gboolean files_arrange(Job *job, GError **error)
     const Plan *plan = job->plan;
     if (!job->layout->arrange || !step_is_in(step_find("activate"), plan->kind))
         return TRUE;
-    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) conflicts = g_ptr_array_new_with_free_func(g_free);
-    LayoutReport report = {notes, conflicts};
+    g_auto(LayoutReport) report;
+    layout_report_init(&report, FALSE);
     const LayoutChange change = {.from = plan->from,
                                  .to = plan->kind == PLAN_UNINSTALL ? NULL : plan->to,
                                  .manifest = job->manifest,
@@ -171,9 +172,9 @@ static gboolean files_arrange(Job *job, GError **error)
                                  .privileged = job->config->security.privileged_files};
     if (!job->layout->arrange(&job->part, &change, &report, error))
         return FALSE;
-    for (guint i = 0; i < notes->len; i++)
-        job_say(job, "%s", (const char *)notes->pdata[i]);
-    return say_conflicts(job, conflicts, error);
+    for (guint i = 0; i < report.notes->len; i++)
+        job_say(job, "%s", (const char *)report.notes->pdata[i]);
+    return say_conflicts(job, report.conflicts, error);
 }
 
 gboolean ready_act(Job *job, GError **error)

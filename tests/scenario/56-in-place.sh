@@ -183,7 +183,7 @@ echo "from the release, again" | put 1.3.0 notes.txt
 publish 1.3.0
 expect_exit 3 lift update bookshelf
 expect_text "$err" "liftlock: bookshelf: notes.txt was edited here and changed by the release"
-expect_text "$err" "  settle it by hand, or say --take-release: the release's file comes, and yours is kept beside it"
+expect_text "$err" "  settle it by hand, or say --take-release: the release's file comes, and yours is kept beside it ('liftlock plan bookshelf' shows both)"
 expect_same "every file" "$(everything)" "$before"
 expect_same "nobody was stopped" "$(service_pid)" "$pid"
 expect_exit 0 lift update bookshelf --take-release
@@ -196,7 +196,7 @@ make 1.4.0 1.3.0
 as_user sed -i 's/workers = 2/workers = 8/' "$work/tree-1.4.0/config.toml"
 publish 1.4.0
 expect_exit 3 lift update bookshelf
-grep -q "^liftlock: config.toml:1:9: " "$err"
+grep -q "^liftlock: bookshelf: config.toml:1:9: " "$err"
 verdict "file, line and column are named" $?
 printf 'title = "My books"    # mine\n[server]\nport = 1\n' | edit config.toml
 expect_exit 0 lift update bookshelf

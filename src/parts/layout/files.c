@@ -114,6 +114,7 @@ const LayoutDriver layout_files = {
     .summary = "the app's files in its root, changed in place by rules",
     .in_place = TRUE,
     .arrange = files_arrange,
+    .foresee = files_foresee,
     .current = releases_current,
     .present = releases_present,
     .prepare = releases_prepare,

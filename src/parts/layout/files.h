@@ -19,11 +19,16 @@ extern const LayoutDriver layout_files;
 /* files_arrange.c: decides about each file, prepares what is to come, and writes the intents. */
 gboolean files_arrange(const PartContext *context, const LayoutChange *change, LayoutReport *report, GError **error);
 
-/* files_merge.c: the merge of one file, by a process without rights. */
+/* The same, decided only: see LayoutDriver.foresee. */
+gboolean files_foresee(const PartContext *context, const LayoutChange *change, int tree, LayoutReport *report,
+                       GError **error);
+
+/* files_merge.c: the merge of one file, by a process without rights. What cannot be merged is FAULT_POLICY, with its
+ * place: "config.toml:3:9: ...". */
 typedef struct FilesMerge {
-    const FileRule *rule;
+    const FileRule *rule;    /* NULL: what differs is shown, nothing is merged */
     const char *path;        /* for messages */
     int user, base, release; /* descriptors; base -1: unknown */
-    int out;                 /* where the merged bytes go */
+    int out;                 /* where the merged bytes go; -1: nowhere */
 } FilesMerge;
 gboolean files_merge(const PartContext *context, const FilesMerge *merge, LayoutReport *report, GError **error);

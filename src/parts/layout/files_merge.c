@@ -20,6 +20,7 @@
 #define TEXT_LIMIT_BYTES (1024 * 1024)
 #define REQUEST_LIMIT_BYTES (1024 * 1024)
 #define ANSWER_LIMIT_BYTES (4 * 1024 * 1024)
+#define DIFF_LIMIT_BYTES (64 * 1024)
 #define MERGE_MS 60000
 
 /* In the order of FileAction, from FILE_MERGE_TOML on; and of MergeRule. */
@@ -28,17 +29,20 @@ static const char *const strategies[] = {"preserve_user", "update_only", "replac
 
 /* --- the side that has rights --- */
 
-static Node *request_of(const FilesMerge *merge)
+static Node *request_of(const FilesMerge *merge, gboolean show)
 {
     Node *request = node_new_map(), *sections = node_new_list();
     node_set_text(request, "path", merge->path);
-    node_set_text(request, "language", languages[merge->rule->action - FILE_MERGE_TOML]);
-    node_set_text(request, "strategy", strategies[merge->rule->merge_strategy]);
+    node_set_bool(request, "show", show);
     node_set_int(request, "user", merge->user);
     node_set_int(request, "base", merge->base);
     node_set_int(request, "release", merge->release);
     node_set_int(request, "out", merge->out);
     node_set(request, "sections", sections);
+    if (!merge->rule)
+        return request;
+    node_set_text(request, "language", languages[merge->rule->action - FILE_MERGE_TOML]);
+    node_set_text(request, "strategy", strategies[merge->rule->merge_strategy]);
     for (guint i = 0; merge->rule->sections && i < merge->rule->sections->len; i++) {
         const MergeSection *section = merge->rule->sections->pdata[i];
         Node *node = node_new_map();
@@ -49,9 +53,9 @@ static Node *request_of(const FilesMerge *merge)
     return request;
 }
 
-static int request_hold(const FilesMerge *merge, GError **error)
+static int request_hold(const FilesMerge *merge, gboolean show, GError **error)
 {
-    g_autoptr(Node) request = request_of(merge);
+    g_autoptr(Node) request = request_of(merge, show);
     g_autofree char *records = node_to_records(request);
     fs_fd int fd = memfd_create("merge", MFD_CLOEXEC);
     if (fd >= 0 && fs_write_all(fd, records, strlen(records)) && lseek(fd, 0, SEEK_SET) == 0)
@@ -73,13 +77,16 @@ static gboolean answer_take(const FilesMerge *merge, const GString *bytes, const
     }
     for (guint i = 0; notes && notes->kind == NODE_LIST && i < notes->items->len; i++)
         g_ptr_array_add(report->notes, part_printable(((const Node *)notes->items->pdata[i])->text));
+    const Node *diffs = node_get(answer, "diffs");
+    for (guint i = 0; report->diffs && diffs && diffs->kind == NODE_LIST && i < diffs->items->len; i++)
+        g_ptr_array_add(report->diffs, g_strdup(((const Node *)diffs->items->pdata[i])->text));
     return TRUE;
 }
 
 gboolean files_merge(const PartContext *context, const FilesMerge *merge, LayoutReport *report, GError **error)
 {
     const Place *place = context->place;
-    fs_fd int asked = request_hold(merge, error);
+    fs_fd int asked = request_hold(merge, report->diffs != NULL, error);
     if (asked < 0)
         return FALSE;
     g_autofree char *number = g_strdup_printf("%d", asked);
@@ -144,6 +151,40 @@ static void sections_read(const Node *request, MergeRequest *merge)
     merge->rules = rules;
 }
 
+static gboolean is_binary(const MergeText *text)
+{
+    return memchr(text->bytes, 0, text->size) || !g_utf8_validate(text->bytes, (gssize)text->size, NULL);
+}
+
+static void diff_add(Node *diffs, const MergeText *before, const MergeText *after)
+{
+    g_autofree char *diff = NULL;
+    if (is_binary(before) || is_binary(after))
+        diff = g_strdup_printf("%s and %s differ, and are no texts\n", before->name, after->name);
+    else
+        diff = merge_diff(before, after);
+    gsize size = strlen(diff);
+    if (size > DIFF_LIMIT_BYTES) {
+        char *end = g_utf8_find_prev_char(diff, diff + DIFF_LIMIT_BYTES);
+        while (end > diff && end[-1] != '\n')
+            end--;
+        *end = '\0';
+    }
+    g_autofree char *shown = size > DIFF_LIMIT_BYTES ? g_strconcat(diff, "(and more)\n", NULL) : g_strdup(diff);
+    if (*shown)
+        node_append(diffs, node_new_scalar(SCALAR_STRING, shown));
+}
+
+/* What becomes of the user's file; and where the release has another opinion, what that is. */
+static void diffs_of(const MergeRequest *merge, const MergeResult *result, const char *path, Node *diffs)
+{
+    g_autofree char *name = g_strdup_printf("%s, merged", path);
+    const MergeText merged = {.bytes = result->bytes, .size = result->size, .name = name};
+    diff_add(diffs, &merge->user, &merged);
+    if (result->n_conflicts)
+        diff_add(diffs, &merge->user, &merge->release);
+}
+
 static Node *answer_of(const MergeResult *result, const char *path)
 {
     Node *answer = node_new_map(), *notes = node_new_list();
@@ -159,6 +200,9 @@ static Node *answer_of(const MergeResult *result, const char *path)
 static Node *merge_asked(const Node *request, GError **error)
 {
     MergeRequest merge = {.language = merge_language(node_get_text(request, "language", ""))};
+    const char *path = node_get_text(request, "path", "");
+    gboolean show = node_get_bool(request, "show", FALSE);
+    Node *diffs = node_new_list();
     int out = (int)node_get_int(request, "out", -1);
     merge_strategy_of(node_get_text(request, "strategy", ""), &merge.strategy);
     sections_read(request, &merge);
@@ -166,14 +210,24 @@ static Node *merge_asked(const Node *request, GError **error)
         !text_read(request, "base", "the installed release", &merge.base, error) ||
         !text_read(request, "release", "the new release", &merge.release, error))
         return NULL;
+    if (!merge.language) {
+        Node *answer = node_new_map();
+        diff_add(diffs, &merge.user, &merge.release);
+        node_set(answer, "diffs", diffs);
+        return answer;
+    }
     g_autoptr(MergeResult) result = merge_texts(&merge, error);
     if (!result)
         return NULL;
     if (!fs_write_all(out, result->bytes, result->size)) {
-        fault_errno(error, FAULT_SPACE, errno, "cannot write %s", node_get_text(request, "path", ""));
+        fault_errno(error, FAULT_SPACE, errno, "cannot write %s", path);
         return NULL;
     }
-    return answer_of(result, node_get_text(request, "path", ""));
+    Node *answer = answer_of(result, path);
+    if (show)
+        diffs_of(&merge, result, path, diffs);
+    node_set(answer, "diffs", diffs);
+    return answer;
 }
 
 int layout_merge_main(int argc, char **argv)

@@ -301,6 +301,12 @@ static gboolean furnish_tree(Furnishing *f, GError **error)
            hand_over(f, f->tree, 0755, error);
 }
 
+gboolean releases_level(int tree, GError **error)
+{
+    Furnishing f = {.tree = tree, .shared = -1};
+    return fs_walk(tree, ".", claim, &f, error) && lift(tree, error);
+}
+
 gboolean releases_furnish(const PartContext *context, const Manifest *manifest, const char *version, GError **error)
 {
     if (!releases_name_check(version, error) || (manifest->shared && !check_shared(manifest->shared, error)))

@@ -43,12 +43,16 @@ GPtrArray *inventory_new(void)
     return g_ptr_array_new_with_free_func(entry_free);
 }
 
-static GPtrArray *read_tree(int store, const char *version, GError **error)
+static GPtrArray *read_tree(int directory, const char *tree, GError **error)
 {
-    g_autofree char *tree = g_build_filename("releases", version, NULL);
     g_autoptr(GPtrArray) entries = inventory_new();
-    g_autofree char *digest = digest_tree_told(store, tree, inventory_note, entries, error);
+    g_autofree char *digest = digest_tree_told(directory, tree, inventory_note, entries, error);
     return digest ? g_steal_pointer(&entries) : NULL;
+}
+
+GPtrArray *inventory_of(int tree, GError **error)
+{
+    return read_tree(tree, ".", error);
 }
 
 /* --- kept: "f x SHA256 path", escaped --- */
@@ -103,7 +107,8 @@ GPtrArray *inventory_read(int store, const char *version, GError **error)
     g_autoptr(GPtrArray) kept = text ? parse(text) : NULL;
     if (kept)
         return g_steal_pointer(&kept);
-    g_autoptr(GPtrArray) entries = read_tree(store, version, error);
+    g_autofree char *tree = g_build_filename("releases", version, NULL);
+    g_autoptr(GPtrArray) entries = read_tree(store, tree, error);
     return entries && inventory_keep(store, version, entries, error) ? g_steal_pointer(&entries) : NULL;
 }
 

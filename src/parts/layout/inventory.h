@@ -18,6 +18,8 @@ GPtrArray *inventory_read(int store, const char *version, GError **error);
 GPtrArray *inventory_new(void);
 void inventory_note(char type, gboolean runs, const char *content, const char *path, gpointer entries);
 gboolean inventory_keep(int store, const char *version, const GPtrArray *entries, GError **error);
+/* Of a tree that lies anywhere and is nobody's but ours. */
+GPtrArray *inventory_of(int tree, GError **error);
 /* Once the release is gone; absent is good. */
 void inventory_forget(int store, const char *version);
 

@@ -7,6 +7,30 @@
 
 const LayoutDriver *const layout_drivers[] = {&layout_releases, &layout_files, NULL};
 
+void layout_report_init(LayoutReport *report, gboolean diffs)
+{
+    *report = (LayoutReport){.notes = g_ptr_array_new_with_free_func(g_free),
+                             .conflicts = g_ptr_array_new_with_free_func(g_free),
+                             .diffs = diffs ? g_ptr_array_new_with_free_func(g_free) : NULL};
+}
+
+void layout_report_clear(LayoutReport *report)
+{
+    g_clear_pointer(&report->notes, g_ptr_array_unref);
+    g_clear_pointer(&report->conflicts, g_ptr_array_unref);
+    g_clear_pointer(&report->diffs, g_ptr_array_unref);
+}
+
+char *layout_report_sum(const LayoutReport *report)
+{
+    static const char *const words[LAYOUT_N_DEEDS] = {"added", "replaced", "merged", "removed"};
+    g_autoptr(GString) sum = g_string_new(NULL);
+    for (int i = 0; i < LAYOUT_N_DEEDS; i++)
+        if (report->n[i])
+            g_string_append_printf(sum, "%s%u %s", sum->len ? ", " : "", report->n[i], words[i]);
+    return sum->len ? g_string_free(g_steal_pointer(&sum), FALSE) : NULL;
+}
+
 /* In the order of LayoutKind. */
 static const char *const kind_names[] = {"releases", "files", "binaries", "container"};
 

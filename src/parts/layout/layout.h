@@ -12,11 +12,27 @@ typedef struct LayoutChange {
     const GPtrArray *privileged; /* char *: globs of privileged files that this host lets in; NULL: none */
 } LayoutChange;
 
+typedef enum { LAYOUT_ADDS, LAYOUT_REPLACES, LAYOUT_MERGES, LAYOUT_REMOVES, LAYOUT_N_DEEDS } LayoutDeed;
+
 /* What comes of it, for people: char *, owned. */
 typedef struct LayoutReport {
     GPtrArray *notes;
-    GPtrArray *conflicts; /* nothing may change as long as there is one */
+    GPtrArray *conflicts;    /* nothing may change as long as there is one */
+    GPtrArray *diffs;        /* of what the user edited, several lines each, as of diff -u; NULL: not wanted. They show
+                              * values, which may be secret: for the terminal of whoever asks, never for logs or JSON */
+    guint n[LAYOUT_N_DEEDS]; /* files */
 } LayoutReport;
+
+/* What helps against a conflict, of either kind. */
+#define LAYOUT_CONFLICT_HINT                                                                                           \
+    "settle it by hand, or say --take-release: the release's file comes, and yours is kept beside it"
+
+void layout_report_init(LayoutReport *report, gboolean diffs);
+void layout_report_clear(LayoutReport *report);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LayoutReport, layout_report_clear)
+
+/* "3 added, 1 merged"; NULL: nothing changes. The caller frees. */
+char *layout_report_sum(const LayoutReport *report);
 
 typedef struct LayoutDriver {
     const char *name, *summary;
@@ -27,6 +43,11 @@ typedef struct LayoutDriver {
      * beside it what is to come, so that the switch takes renames only. Nothing that the app sees changes. Idempotent.
      * NULL: nothing needs arranging. */
     gboolean (*arrange)(const PartContext *context, const LayoutChange *change, LayoutReport *report, GError **error);
+
+    /* What `arrange` would decide, before there is a job. `tree`: the new release as it was unpacked into a place of
+     * its own (a single leading directory is lifted), -1: it lies complete on this host. Changes nothing else. */
+    gboolean (*foresee)(const PartContext *context, const LayoutChange *change, int tree, LayoutReport *report,
+                        GError **error);
 
     /* The version that is live by observation, NULL if none is (then *error is unset). The caller frees. */
     char *(*current)(const Place *place, GError **error);
@@ -66,6 +87,9 @@ typedef struct LayoutDriver {
     /* Removes a version that is not live; absent is good. */
     gboolean (*remove)(const Place *place, const char *version, GError **error);
 } LayoutDriver;
+
+/* An empty place to unpack a release into, `name` in the directory, which is ours alone; -1 on failure. */
+int layout_scratch(int directory, const char *name, GError **error);
 
 /* The inner program that merges configuration files as the app's user: `liftlock inner merge FD`. */
 int layout_merge_main(int argc, char **argv);

@@ -116,6 +116,16 @@ static gboolean give_to_child(int fd, GError **error)
     return fchown(fd, uid, gid) == 0 || fault_errno(error, FAULT_SYSTEM, errno, "cannot hand over the place to unpack");
 }
 
+int layout_scratch(int directory, const char *name, GError **error)
+{
+    if (!fs_remove_tree(directory, name, error) || !fs_make_dirs(directory, name, 0700, error))
+        return -1;
+    fs_fd int tree = fs_open_beneath(directory, name, O_RDONLY | O_DIRECTORY, 0, error);
+    if (tree < 0 || !give_to_child(tree, error))
+        return -1;
+    return fs_fd_steal(&tree);
+}
+
 int releases_prepare(const PartContext *context, const char *version, GError **error)
 {
     const Place *place = context->place;
@@ -127,12 +137,7 @@ int releases_prepare(const PartContext *context, const char *version, GError **e
         return -1;
     fs_fd int releases = open_releases(root, error);
     g_autofree char *partial = name_of(version, ".partial");
-    if (releases < 0 || !fs_remove_tree(releases, partial, error) || !fs_make_dirs(releases, partial, 0700, error))
-        return -1;
-    fs_fd int tree = fs_open_beneath(releases, partial, O_RDONLY | O_DIRECTORY, 0, error);
-    if (tree < 0 || !give_to_child(tree, error))
-        return -1;
-    return fs_fd_steal(&tree);
+    return releases < 0 ? -1 : layout_scratch(releases, partial, error);
 }
 
 void releases_staged(const Place *place, const char *version, char **path, char **shown_as)
