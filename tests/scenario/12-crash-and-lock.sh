@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 120
 # A job is killed, watched, asked for twice, left by whoever asked for it. It goes back or forward by itself, there is
 # only ever one, and nobody has to wait for it.
 # shellcheck source=tests/scenario/lib-bookshelf.sh

@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 60
 # A way back that fails: the old release starts, but is not what it was. Nothing runs, nobody is let in, and liftlock says
 # what it saw and what to do; once that is mended, recovery takes the same way to its end.
 # shellcheck source=tests/scenario/lib-bookshelf.sh

@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 90
 # A publisher errs in the manifest, inside the archive or beside it: the error names the place, nothing changes, and
 # the next release that is good goes live.
 # shellcheck source=tests/scenario/lib-bad.sh

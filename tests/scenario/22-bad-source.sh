@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 120
 # A source that lies, replays, breaks off or does not answer: nothing of it is used, nothing changes, and when it is
 # honest again the next update works.
 # shellcheck source=tests/scenario/lib-bad.sh

@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 90
 # liftlock is root, and the app's user plants links to a file of root's wherever root will write: the file is never
 # read for him, changed, followed or given away, and either liftlock refuses in these words or it copes.
 # shellcheck source=tests/scenario/lib-bad.sh

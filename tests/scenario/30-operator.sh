@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 120
 # An operator's day: looking, planning, wishing, maintenance, backups, going back, removing.
 # shellcheck source=tests/scenario/lib-bookshelf.sh
 . "$(dirname "$0")/lib-bookshelf.sh"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # An app whose services are units of a real systemd: install, update, a broken release that comes back, the job in a unit
 # of its own that nobody kills by accident, units left as the administrator set them, workers after commit, uninstall.
-# limit: 120
 . "$(dirname "$0")/lib.sh"
 . "$tree/tests/scenario/lib-machine.sh"
 machine_make
@@ -140,7 +139,8 @@ expect_exit 4 lift update bookshelf
 expect_text "$out" "bookshelf is back on 4.0.0: 4.3.0 did not stay healthy"
 shows 4.0.0 '[{"title": "Emma", "author": "Jane Austen"}]'
 as_left
-expect_same "the looping worker" "$(property bookshelf-looping.service ActiveState)" inactive
+case $(property bookshelf-looping.service ActiveState) in inactive | failed) true ;; *) false ;; esac # as it was when it was stopped
+verdict "the looping worker rests" $?
 expect_same "drop-ins of ours" "$(drop_ins)" "$before"
 
 note "an app that its administrator stopped is started to be proven, and then stopped again"

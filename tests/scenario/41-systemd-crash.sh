@@ -3,7 +3,6 @@
 # The host crashes in the middle of an update, at several steps, and boots again. The app's unit is enabled, is restarted
 # always, and a timer starts it every second: all the same nothing of the app runs before recovery, which the boot unit
 # begins; then the old release serves with every book that was accepted, and the update is tried again by itself.
-# limit: 120
 . "$(dirname "$0")/lib.sh"
 . "$tree/tests/scenario/lib-machine.sh"
 machine_make

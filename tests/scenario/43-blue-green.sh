@@ -3,7 +3,6 @@
 # S22: an update that nobody notices. Each release is an instance of a template unit, behind a real Caddy and a real nginx,
 # with users who ask 500 times a second: update, a broken release, rollback; and the job killed, or the host crashed, on
 # both sides of commit.
-# limit: 90
 . "$(dirname "$0")/lib.sh"
 . "$tree/tests/scenario/lib-machine.sh"
 . "$tree/tests/scenario/lib-tiny.sh"

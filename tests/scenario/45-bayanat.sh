@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 120
 # Bayanat's transaction: a web process and a worker on PostgreSQL, with users who write throughout. Rows B01 B02 B05 B06 B08
 # B07 B11 B12 B13 B16 together: whatever becomes of an update, code and schema belong together, and every acknowledged row is there.
 . "$(dirname "$0")/lib.sh"

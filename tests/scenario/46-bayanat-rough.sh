@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 120
 # What a host does to an update of examples/bayanat, and people: programs that know of no fence, statements that outlive
 # their clients, units that are started by hand, a database server that is killed, two apps with one database, a clock that
 # jumps. Row B07 as well: going back says what is lost, and saves it first.

@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 90
 # A rehearsal on PostgreSQL: the dump is restored beside the live database, and what the release sees as its address leads
 # there, in .env and in the environment of its units. Users write all the while and notice nothing.
 . "$(dirname "$0")/lib.sh"

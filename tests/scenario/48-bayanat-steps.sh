@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 120
 # In the middle of an update of examples/bayanat its job is killed, alone or with all that it started, or the host crashes,
 # or its power is cut, with Restart=always on both units and users who write: old or new, with every row, and the update that
 # was wanted is there in the end.

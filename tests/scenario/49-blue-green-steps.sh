@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 120
 # A job that switches an app behind a real Caddy or nginx is killed in the middle, alone or with all that it started, or the
 # host crashes: users reach exactly the old release or exactly the new one, which alone runs and alone starts at boot, and
 # nobody who asked meanwhile went without an answer, unless the host was down.

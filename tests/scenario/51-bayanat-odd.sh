@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 120
 # Hosts of examples/bayanat that nobody planned for: who may copy the database comes in by peer, an extension is above the
 # app's role, the database is gone between plan and run, the server is started again in the fence, somebody holds a lock,
 # media lie on a file system of their own, three releases back, and back with no room and no source.

@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 60
 # S01, B15: a git repository, over ssh and over smart HTTP. Tags, a branch, signed tags; one ls-remote tells that nothing
 # is new. A moved tag, a rewritten branch, a stranger's signature and a server that hangs are refused by name.
 # shellcheck source=tests/scenario/lib-bad.sh

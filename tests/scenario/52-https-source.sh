@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 60
 # S02, S04, B15: one archive at a web server, over TLS with a certificate authority of our own: unchanged, it costs one request
 # and no body. Digests, signatures, tokens, mirrors of which the first is bad, forges' latest releases, a proxy with a
 # password; another file under the same version is refused, and no secret gets out.

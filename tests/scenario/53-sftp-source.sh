@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 60
 # S03, B15: an archive at an SFTP server. Installed, updated, looked at without being read again; another host key, another
 # file under the same version, a wrong digest and a server that hangs are refused by name, and no secret gets out.
 # shellcheck source=tests/scenario/lib-bad.sh

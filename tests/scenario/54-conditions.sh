@@ -1,7 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # A release says when it is not for a host, and what goes when it is done. Rows S10, S15, S17 and S20 of systems.md.
-# limit: 60
 # shellcheck source=tests/scenario/lib-bad.sh
 . "$(dirname "$0")/lib-bad.sh"
 host_up none

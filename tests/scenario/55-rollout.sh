@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A release comes to a host in its stage: the same host, the same stage, whenever and wherever it is asked. Rows S17 and
 # S18 of systems.md.
-# limit: 60
 # shellcheck source=tests/scenario/lib-bad.sh
 . "$(dirname "$0")/lib-bad.sh"
 host_up none

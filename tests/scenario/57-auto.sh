@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Nobody is there: a timer of a real systemd brings the app to what policy offers, in its window and once a day; status
 # says how it went. Rows S16, S17 and S19 of systems.md.
-# limit: 90
 . "$(dirname "$0")/lib.sh"
 . "$tree/tests/scenario/lib-machine.sh"
 machine_make

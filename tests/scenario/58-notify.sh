@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Somebody is told: by mail to a real SMTP server, by a webhook as Slack takes it; and whatever is wrong with them, the
 # update is not. Row S14 of systems.md.
-# limit: 60
 # shellcheck source=tests/scenario/lib-bad.sh
 . "$(dirname "$0")/lib-bad.sh"
 host_up none

@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 120
 # What ./dev demo runs does what it says, leaves nothing behind, and with --keep leaves an app that can be used.
 . "$(dirname "$0")/lib.sh"
 demo() { as_user env TMPDIR="$work" LIFTLOCK_BUILD="$build" "$tree/examples/bookshelf/demo" "$@"; }

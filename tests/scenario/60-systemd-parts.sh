@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The systemd driver of services on a real systemd: starts, stops, failures, holds across reboots, sockets, timers,
 # enablement, and the units that jobs run in. Prints TAP; exit status 1 if anything failed.
-# limit: 120
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 build=${LIFTLOCK_BUILD:-$here/../../build}

@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 120
 # Rows S05 to S13, S15, S17: ship's own app with the manifests of its documentation, byte for byte, on a machine with a real
 # systemd and PostgreSQL. A user has edited the configuration; the manifests' hooks stop and start the service themselves.
 # shellcheck source=tests/scenario/lib.sh

@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 60
 # S04: three apps on one host, from a folder, from git and from an sftp server; one file of configuration each. Verbs take
 # those that are named, or all; whoever has trouble is said by name and keeps no other from its turn; the exit code is the
 # worst, and JSON has all of them.
