@@ -4,6 +4,7 @@
 #include "cli/options.h"
 #include "engine/steps.h"
 #include "model/manifest_files.h"
+#include "model/schema_words.h"
 
 #include <string.h>
 
@@ -55,7 +56,12 @@ static void print_keys(const Key *keys, const char *prefix)
     for (const Key *key = keys; key->name; key++) {
         g_autofree char *path = g_strconcat(prefix, key->name, NULL);
         g_autofree char *below = g_strconcat(path, ".", NULL);
-        printf("| `%s` | %s | %s |\n", path, key->fallback ? key->fallback : "", key->summary ? key->summary : "");
+        g_autofree char *value = key->type == KEY_NODE ? g_strdup("") : schema_describe_type(key);
+        printf("| `%s` | %s | %s | %s |\n", path, value,
+               key->fallback   ? key->fallback
+               : key->required ? "must be given"
+                               : "",
+               key->summary ? key->summary : "");
         if (key->table)
             print_keys(key->table, below);
     }
@@ -63,7 +69,7 @@ static void print_keys(const Key *keys, const char *prefix)
 
 static void print_table(const char *title, const Key *keys)
 {
-    printf("\n## %s\n\n| key | default | meaning |\n|---|---|---|\n", title);
+    printf("\n## %s\n\n| key | value | default | meaning |\n|---|---|---|---|\n", title);
     print_keys(keys, "");
 }
 
@@ -91,6 +97,8 @@ int verb_reference(Call *call, GError **error)
     for (guint i = 0; i < n_verbs; i++)
         if (!(verbs[i].flags & HIDDEN)) {
             printf("### %s %s\n\n%s\n\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
+            if (verbs[i].details)
+                printf("%s\n\n", verbs[i].details);
             for (guint j = 0; j < n_option_rows; j++)
                 if (option_is_of(&option_rows[j], &verbs[i]))
                     printf("- `--%s%s%s`: %s\n", option_rows[j].name, option_rows[j].argument ? " " : "",
