@@ -344,11 +344,27 @@ static gboolean is_list(KeyType type)
            type == KEY_TABLE_MAP;
 }
 
+/* Whoever left a key out may not know its words either. */
+static gboolean missing(const Reader *reader, const Key *key, const Node *map, GError **error)
+{
+    schema_fault(error, reader->code, reader->name, map->line, map->column, "'%s' is missing", key->name);
+    g_autofree char *value = key->words ? schema_describe_words(key->words) : NULL;
+    if (value)
+        return fault_hint(error, "%s: %s", key->summary, value);
+    for (const Key *part = key->type == KEY_TABLE ? key->table : NULL; part && part->name; part++) {
+        if (!part->required)
+            continue;
+        g_autofree char *takes = schema_describe_type(part);
+        return fault_hint(error, "%s; its '%s' is %s", key->summary, part->name, takes);
+    }
+    return FALSE;
+}
+
 /* What a key holds when the document does not name it. `map` NULL: the whole table is absent, and with it all need. */
 static gboolean read_default(const Reader *reader, const Key *key, const Node *map, gpointer slot, GError **error)
 {
     if (key->required && map)
-        return schema_fault(error, reader->code, reader->name, map->line, map->column, "'%s' is missing", key->name);
+        return missing(reader, key, map, error);
     if (key->type == KEY_TABLE)
         return read_table(reader, key->table, NULL, slot, error);
     if (is_list(key->type))

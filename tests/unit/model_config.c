@@ -81,8 +81,11 @@ static void secrets_are_not_shown(void)
 
 static void wrong_keys(void)
 {
-    expect("[trust]\nlevel = \"none\"\n", "1:1: 'source' is missing");
-    expect("[source]\ntype = \"folder\"\npath = \"/x\"\n", "1:1: 'trust' is missing");
+    expect("[trust]\nlevel = \"none\"\n", "1:1: 'source' is missing\nwhere releases come from; its 'type' is folder, "
+                                          "http, https, git, sftp or repository");
+    expect("[source]\ntype = \"folder\"\npath = \"/x\"\n",
+           "1:1: 'trust' is missing\nwhat proves that they are the publisher's; its 'level' is tuf, minisign, "
+           "checksum, git or none");
     expect("sorce = 1\n" TAIL, "1:1: unknown key 'sorce'; did you mean 'source'?");
     expect(TAIL "[policy]\nmode = \"auto\"\n", "8:8: 'mode' must be manual or dashboard, not 'auto'");
     expect(TAIL "[policy]\nmin_age = \"old\"\n",

@@ -97,7 +97,9 @@ static void wrong_rules(void)
     expect("files: {a: replace}\n", "2:12: must be a map, not 'replace'");
     expect("files: text\n", "2:8: 'files' must be a map of patterns, or a list of files");
     expect("directories: [data]\n", "2:14: 'directories' must be a map of directories");
-    expect("files: {a: {}}\n", "2:12: 'action' is missing");
+    expect("files: {a: {}}\n",
+           "2:12: 'action' is missing\nwhat becomes of the files that match: replace, skip, backup_replace, "
+           "merge_toml, merge_yaml, merge_json, merge_ini, merge_env or merge_text");
     expect("files: {a: {action: merge}}\n",
            "2:21: 'action' must be replace, skip, backup_replace, merge_toml, merge_yaml, merge_json, merge_ini, "
            "merge_env or merge_text, not 'merge'");

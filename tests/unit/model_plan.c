@@ -160,7 +160,8 @@ static void expect(const char *yaml, const char *message)
 
 static void damaged(void)
 {
-    expect("{app: demo}", "plan:1:1: 'kind' is missing");
+    expect("{app: demo}", "plan:1:1: 'kind' is missing\nkind of change: install, update, rollback, return, restore, "
+                          "restart, backup or uninstall");
     expect("{kind: dance, app: demo}",
            "plan:1:8: 'kind' must be install, update, rollback, return, restore, restart, backup or uninstall, not "
            "'dance'");
