@@ -75,8 +75,10 @@ void reading_position(const Reading *reading, gsize offset, guint *line, guint *
 
 gboolean reading_check(const Reading *reading, GError **error)
 {
-    if (reading->size > DOCUMENT_MAX_BYTES)
-        return fault_set(error, (enum fault_code)reading->code, "%s:1:1: larger than 1 MiB", reading->name);
+    gsize max_bytes = reading->max_bytes ? reading->max_bytes : DOCUMENT_MAX_BYTES;
+    if (reading->size > max_bytes)
+        return fault_set(error, (enum fault_code)reading->code, "%s:1:1: larger than %" G_GSIZE_FORMAT " MiB",
+                         reading->name, max_bytes >> 20);
     if (reading->size >= 3 && memcmp(reading->bytes, "\xef\xbb\xbf", 3) == 0) {
         reading_fault(reading, 1, 1, error, "begins with a byte order mark");
         return fault_hint(error, "save it as UTF-8 without a byte order mark");
@@ -91,8 +93,9 @@ gboolean reading_check(const Reading *reading, GError **error)
 
 gboolean reading_count(Reading *reading, guint line, guint column, GError **error)
 {
-    return ++reading->n_nodes <= DOCUMENT_MAX_NODES ||
-           reading_fault(reading, line, column, error, "more than %d values", DOCUMENT_MAX_NODES);
+    guint max_nodes = reading->max_nodes ? reading->max_nodes : DOCUMENT_MAX_NODES;
+    return ++reading->n_nodes <= max_nodes ||
+           reading_fault(reading, line, column, error, "more than %u values", max_nodes);
 }
 
 Node *reading_node(Reading *reading, NodeKind kind, ScalarType type, char *text, guint line, guint column,
@@ -112,8 +115,8 @@ Node *reading_node(Reading *reading, NodeKind kind, ScalarType type, char *text,
 
 gboolean reading_check_depth(const Reading *reading, guint depth, guint line, guint column, GError **error)
 {
-    return depth < DOCUMENT_MAX_DEPTH ||
-           reading_fault(reading, line, column, error, "nested deeper than %d levels", DOCUMENT_MAX_DEPTH);
+    guint max_depth = reading->max_depth ? reading->max_depth : DOCUMENT_MAX_DEPTH;
+    return depth < max_depth || reading_fault(reading, line, column, error, "nested deeper than %u levels", max_depth);
 }
 
 void reading_add(Node *map, char *key, guint line, guint column, Node *value)

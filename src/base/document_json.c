@@ -138,7 +138,7 @@ static char *read_string(Json *json, GError **error)
     for (;;) {
         gsize start = json->at;
         int c = peek(json);
-        for (; c >= 0x20 && c != '"' && c != '\\'; c = peek(json))
+        for (; c >= (json->reading->raw ? 1 : 0x20) && c != '"' && c != '\\'; c = peek(json))
             json->at++;
         g_string_append_len(text, json->reading->bytes + start, (gssize)(json->at - start));
         if (accept(json, '"'))

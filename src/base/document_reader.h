@@ -13,6 +13,9 @@ typedef struct Reading {
     const char *name; /* what faults call the text */
     int code;         /* of faults */
     guint n_nodes;    /* made so far */
+    gsize max_bytes;  /* 0: those of every document (document.h) */
+    guint max_nodes, max_depth;
+    gboolean raw; /* of JSON: strings hold control characters as they are (canonical.h) */
 } Reading;
 
 /* Holds for every language: size, UTF-8, no NUL, no byte order mark. */
