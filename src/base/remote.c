@@ -2,6 +2,7 @@
 /* The calls to the children without rights: each builds a request, hands over descriptors and judges the result. */
 #include "base/remote.h"
 
+#include "base/canonical.h"
 #include "base/fault.h"
 #include "base/fs.h"
 #include "base/remote_child.h"
@@ -105,6 +106,7 @@ static Node *fetch_request(const RemoteFetch *fetch, const char *shown, GError *
     set_size(request, "limit_bytes", fetch->limit_bytes);
     node_set_int(request, "stall_timeout_ms", fetch->stall_timeout_ms);
     node_set_int(request, "total_timeout_ms", fetch->total_timeout_ms);
+    node_set_bool(request, "no_redirects", fetch->no_redirects);
     if (!set_ways(request, fetch->ca_file, fetch->proxy, fetch->no_proxy, error))
         return NULL;
     return g_steal_pointer(&request);
@@ -271,6 +273,53 @@ Node *remote_parse(DocumentLanguage language, int fd, const char *name, int faul
     if (!child || !remote_child_call(child, &call, &answer, error))
         return NULL;
     return remote_child_document(child, &call, error);
+}
+
+/* The list of a child that may have been taken over by what it read. */
+static Envelope *take_signatures(const Node *answer)
+{
+    const Node *list = node_get(answer, "signatures");
+    g_autoptr(Envelope) envelope = envelope_new();
+    for (guint i = 0; list && list->kind == NODE_LIST && i < list->items->len; i++) {
+        const Node *item = g_ptr_array_index(list->items, i);
+        const char *keyid = node_get_text(item, "keyid", NULL), *sig = node_get_text(item, "sig", NULL);
+        if (!keyid || !sig || !envelope_add(envelope, keyid, sig))
+            return NULL;
+    }
+    return g_steal_pointer(&envelope);
+}
+
+Envelope *remote_envelope(const char *bytes, gsize size, const char *name, int fault_code, GError **error)
+{
+    g_autoptr(Node) request = new_request("envelope", name);
+    node_set_int(request, "code", fault_code);
+    g_autofree char *shown = shown_text(name);
+    g_autofree char *doing = g_strconcat("reading ", shown, NULL);
+    fs_fd int from = memfd_create("signed", MFD_CLOEXEC), room = memfd_create("content", MFD_CLOEXEC);
+    if (from < 0 || room < 0 || !fs_write_all(from, bytes, size)) {
+        fault_errno(error, FAULT_SYSTEM, errno, "%s: no memory to read it", shown);
+        return NULL;
+    }
+    const int fds[] = {from, room};
+    RemoteCall call = archive_call(request, fds, 2, doing, PARSE_MS);
+    call.code = fault_code;
+    g_autoptr(RemoteChild) child = remote_child_start(UNPACKER, error);
+    g_autoptr(Node) answer = NULL;
+    if (!child || !remote_child_call(child, &call, &answer, error))
+        return NULL;
+    g_autoptr(Envelope) envelope = take_signatures(answer);
+    if (!envelope) {
+        remote_child_distrust(child, &call, error);
+        return NULL;
+    }
+    g_clear_pointer(&child, remote_child_end); /* from here on nobody else writes into the room */
+    off_t length = lseek(room, 0, SEEK_END);
+    envelope->bytes = length >= 0 && length <= CANONICAL_MAX_BYTES ? g_malloc0((gsize)length + 1) : NULL;
+    envelope->size = (gsize)MAX(length, 0);
+    if (envelope->bytes && pread(room, envelope->bytes, envelope->size, 0) == length)
+        return g_steal_pointer(&envelope);
+    fault_set(error, (enum fault_code)fault_code, "%s: cannot take over what is signed", shown);
+    return NULL;
 }
 
 gboolean remote_unpack(int archive_fd, const char *name, int dirfd, const RemoteLimits *limits, RemoteProgress progress,

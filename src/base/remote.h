@@ -12,6 +12,7 @@
 #pragma once
 
 #include "base/document.h"
+#include "base/envelope.h"
 
 typedef void (*RemoteProgress)(guint64 done, guint64 total, gpointer data);
 
@@ -23,6 +24,7 @@ typedef struct RemoteFetch {
     guint64 resume_from;
     guint64 limit_bytes;
     gint64 stall_timeout_ms, total_timeout_ms;
+    gboolean no_redirects;        /* a 3xx is a failure like any other status */
     const char *ca_file;          /* PEM certificates that replace the system's; NULL */
     const char *proxy, *no_proxy; /* as https_proxy and no_proxy elsewhere; the environment is never asked */
     RemoteProgress progress;
@@ -83,6 +85,9 @@ gboolean remote_mail(const RemoteMail *mail, GError **error);
 
 /* Parses a document from bytes that came from elsewhere, in the child. Read from offset 0, whatever fd's own is. */
 Node *remote_parse(DocumentLanguage language, int fd, const char *name, int fault_code, GError **error);
+
+/* Takes a signed document apart in the child: nothing of it has been parsed here (envelope.h). The caller frees. */
+Envelope *remote_envelope(const char *bytes, gsize size, const char *name, int fault_code, GError **error);
 
 typedef struct RemoteLimits {
     guint64 bytes, entries, file_bytes;

@@ -79,7 +79,7 @@ static void do_fetch(const ChildRequest *request)
         .limit_bytes = (guint64)node_get_int(node, "limit_bytes", 0),
         .stall_timeout_ms = node_get_int(node, "stall_timeout_ms", 0),
         .total_timeout_ms = node_get_int(node, "total_timeout_ms", 0),
-        .max_redirects = MAX_DOWNLOAD_REDIRECTS,
+        .max_redirects = node_get_bool(node, "no_redirects", FALSE) ? 0 : MAX_DOWNLOAD_REDIRECTS,
         .progress = tell,
         .progress_data = &download,
     };
