@@ -21,11 +21,10 @@ from securesystemslib.formats import encode_canonical
 from remote_tools import BUILD, CHILD_USER, MADE_UP_UID, child_uid
 
 TOP = ("root", "timestamp", "snapshot", "targets")
-NOW = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
 
 
 def time_of(**delta):
-    return (NOW + datetime.timedelta(**delta)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(**delta)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 FAR = time_of(days=3650)

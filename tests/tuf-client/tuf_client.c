@@ -113,12 +113,12 @@ int main(int argc, char **argv)
     const GOptionEntry entries[] = {
         {"metadata-dir", 0, 0, G_OPTION_ARG_FILENAME, &options.metadata_dir, NULL, NULL},
         {"metadata-url", 0, 0, G_OPTION_ARG_STRING, &options.metadata_url, NULL, NULL},
-        {"target-name", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.target_names, NULL, NULL},
+        {"target-name", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.target_names, NULL, NULL},
         {"target-dir", 0, 0, G_OPTION_ARG_FILENAME, &options.target_dir, NULL, NULL},
         {"target-base-url", 0, 0, G_OPTION_ARG_STRING, &options.target_base_url, NULL, NULL},
         {"stall-ms", 0, 0, G_OPTION_ARG_INT, &options.stall_ms, "for our own tests", NULL},
         {"total-ms", 0, 0, G_OPTION_ARG_INT, &options.total_ms, "for our own tests", NULL},
-        {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.words, NULL, NULL},
+        {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.words, NULL, NULL},
         {NULL},
     };
     g_autoptr(GError) error = NULL;
