@@ -16,7 +16,7 @@
 typedef struct Cleanup {
     Job *job;
     int root;                         /* what names are relative to */
-    const char *base;                 /* its path in the app's root: "shared" or "" */
+    const char *base;                 /* its path in the app's root, or in the release: "shared", "www" or "" */
     GPtrArray *kept;                  /* char *, borrowed: paths relative to the app's root that nothing is taken of */
     GPtrArray *directories, *emptied; /* char *: found on the walk, parents before children */
     guint files;
@@ -25,7 +25,8 @@ typedef struct Cleanup {
 typedef struct Aging {
     Cleanup *cleanup;
     const DirectoryRule *rule;
-    gint64 before_s; /* files last changed before this are old */
+    const char *below; /* its directory, from the cleanup's root */
+    gint64 before_s;   /* files last changed before this are old */
 } Aging;
 
 #define DAY_S (24 * 60 * 60)
@@ -86,9 +87,17 @@ static gboolean stays(const Cleanup *cleanup, const char *path, gboolean whole)
 
 /* --- what goes -------------------------------------------------------------------------------------------------- */
 
-static gboolean names_file(const Cleanup *cleanup, const char *name, const char *path)
+/* What a manifest calls it. */
+static char *in_release(const Cleanup *cleanup, const char *path)
+{
+    gboolean in_place = cleanup->job->manifest->layout == LAYOUT_FILES;
+    return in_place && *cleanup->base ? g_build_filename(cleanup->base, path, NULL) : g_strdup(path);
+}
+
+static gboolean names_file(const Cleanup *cleanup, const char *name, const char *below)
 {
     const GPtrArray *globs = cleanup->job->manifest->cleanup.remove_files;
+    g_autofree char *path = in_release(cleanup, below);
     for (guint i = 0; i < globs->len; i++) {
         const char *glob = g_ptr_array_index(globs, i);
         if (glob_matches(glob, strchr(glob, '/') ? path : name))
@@ -97,9 +106,10 @@ static gboolean names_file(const Cleanup *cleanup, const char *name, const char 
     return FALSE;
 }
 
-static gboolean names_directory(const Cleanup *cleanup, const char *path)
+static gboolean names_directory(const Cleanup *cleanup, const char *below)
 {
     const GPtrArray *globs = cleanup->job->manifest->cleanup.remove_directories;
+    g_autofree char *path = in_release(cleanup, below);
     for (guint i = 0; i < globs->len; i++)
         if (glob_matches(g_ptr_array_index(globs, i), path))
             return TRUE;
@@ -156,18 +166,16 @@ static guint remove_directories(Cleanup *cleanup)
     return removed;
 }
 
-static void remove_all(Job *job)
+/* Below a folder of the host, which the manifest calls `base`. */
+static void remove_in(Job *job, const char *folder, const char *beneath, const char *base)
 {
     g_autoptr(GPtrArray) kept = g_ptr_array_new(), own = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) directories = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) emptied = g_ptr_array_new_with_free_func(g_free);
-    gboolean in_place = job->manifest->layout == LAYOUT_FILES;
-    Cleanup cleanup = {
-        .job = job, .base = in_place ? "" : "shared", .kept = kept, .directories = directories, .emptied = emptied};
+    Cleanup cleanup = {.job = job, .base = base, .kept = kept, .directories = directories, .emptied = emptied};
     g_autoptr(GError) error = NULL;
-    fs_fd int root = open(job->place->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    fs_fd int below =
-        root < 0 ? -1 : fs_open_beneath(root, in_place ? "." : "shared", O_RDONLY | O_DIRECTORY, 0, &error);
+    fs_fd int root = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fs_fd int below = root < 0 ? -1 : fs_open_beneath(root, beneath, O_RDONLY | O_DIRECTORY, 0, &error);
     if (below < 0) {
         job_say(job, "cleanup: %s", error ? error->message : "the app's root cannot be opened");
         return;
@@ -182,13 +190,25 @@ static void remove_all(Job *job)
         job_say(job, "cleanup: removed %u files, %u directories", cleanup.files, gone);
 }
 
+static void remove_all(Job *job)
+{
+    const Place *place = job->place;
+    gboolean in_place = job->manifest->layout == LAYOUT_FILES;
+    remove_in(job, place->root, in_place ? "." : "shared", in_place ? "" : "shared");
+    for (guint i = 0; in_place && i < place->away->len; i++) {
+        const PlaceAway *away = g_ptr_array_index(place->away, i);
+        remove_in(job, away->path, ".", away->directory);
+    }
+}
+
 /* --- directories that grow old, or hold nothing of worth ------------------------------------------------------- */
 
 static gboolean visit_old(int parent_fd, const char *name, const char *path, const struct stat *st, gpointer data,
                           GError **error)
 {
     Aging *aging = data;
-    g_autofree char *full = g_build_filename(aging->rule->path, path, NULL);
+    gboolean is_top = strcmp(aging->below, ".") == 0;
+    g_autofree char *full = is_top ? g_strdup(path) : g_build_filename(aging->below, path, NULL);
     gboolean old = !aging->rule->preserve || (gint64)st->st_mtim.tv_sec < aging->before_s;
     if (stays(aging->cleanup, full, FALSE))
         return TRUE;
@@ -204,23 +224,46 @@ static gboolean ages(const DirectoryRule *rule)
     return !rule->preserve || rule->cleanup_old;
 }
 
+/* The folder that a directory of the release lies in, and its path there. */
+static const char *folder_of(const Place *place, const char *directory, const char **base, const char **below)
+{
+    for (guint i = 0; i < place->away->len; i++) {
+        const PlaceAway *away = g_ptr_array_index(place->away, i);
+        *base = away->directory;
+        if ((*below = place_below(directory, away->directory)))
+            return away->path;
+    }
+    *base = "";
+    *below = directory;
+    return place->root;
+}
+
+static guint age_directory(Job *job, const DirectoryRule *rule)
+{
+    g_autoptr(GPtrArray) kept = g_ptr_array_new(), emptied = g_ptr_array_new_with_free_func(g_free);
+    const char *base, *below, *folder = folder_of(job->place, rule->path, &base, &below);
+    fs_fd int root = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    Cleanup cleanup = {.job = job, .root = root, .base = base, .kept = kept, .emptied = emptied};
+    Aging aging = {&cleanup, rule, below, clock_now_s() - rule->keep_days * DAY_S};
+    g_autoptr(GError) error = NULL;
+    kept_add_own(&cleanup);
+    if (root >= 0 && fs_exists(root, below) && !fs_walk(root, below, visit_old, &aging, &error))
+        job_say(job, "cleanup: %s", error->message);
+    remove_emptied(&cleanup);
+    return cleanup.files;
+}
+
 /* In place only: a rule for a directory of its own. What is data stays, whatever the rule. */
 static void age_directories(Job *job)
 {
-    g_autoptr(GPtrArray) kept = g_ptr_array_new(), emptied = g_ptr_array_new_with_free_func(g_free);
-    fs_fd int root = open(job->place->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    Cleanup cleanup = {.job = job, .root = root, .base = "", .kept = kept, .emptied = emptied};
-    kept_add_own(&cleanup);
-    for (guint i = 0; root >= 0 && i < job->manifest->directory_rules->len; i++) {
+    guint files = 0;
+    for (guint i = 0; i < job->manifest->directory_rules->len; i++) {
         const DirectoryRule *rule = g_ptr_array_index(job->manifest->directory_rules, i);
-        Aging aging = {&cleanup, rule, clock_now_s() - rule->keep_days * DAY_S};
-        g_autoptr(GError) error = NULL;
-        if (ages(rule) && fs_exists(root, rule->path) && !fs_walk(root, rule->path, visit_old, &aging, &error))
-            job_say(job, "cleanup: %s", error->message);
+        if (ages(rule))
+            files += age_directory(job, rule);
     }
-    remove_emptied(&cleanup);
-    if (cleanup.files > 0)
-        job_say(job, "cleanup: removed %u old files", cleanup.files);
+    if (files > 0)
+        job_say(job, "cleanup: removed %u old files", files);
 }
 
 /* --- commands --- */

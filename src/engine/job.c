@@ -88,6 +88,10 @@ Place *engine_place(const HostPlace *host, const AppConfig *config, GError **err
     g_autoptr(Place) place = place_new(host, config->name, config->app.root);
     if (config->app.layout == LAYOUT_FILES)
         place_set_in_place(place);
+    for (guint i = 0; i < config->destinations->len; i++) {
+        const KeyPair *pair = g_ptr_array_index(config->destinations, i);
+        place_send_away(place, host, pair->name, pair->value);
+    }
     const char *user = config->app.user;
     if (!user && !host->own_root)
         user = config->name;

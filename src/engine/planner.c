@@ -327,6 +327,13 @@ static void object_to_missing_fence(const Planner *planner, Plan *plan)
                       "the release changes data without a fence, and nothing says that %s can run on them", plan->from);
 }
 
+static void object_to_claimed_path(const Planner *planner, Plan *plan, const char *path, const char *hint)
+{
+    g_autofree char *owner = journal_owner(planner->journal, "path", path);
+    if (owner && strcmp(owner, plan->app) != 0)
+        objection_add(plan->objections, FAULT_POLICY, NULL, hint, "%s belongs to the app '%s'", path, owner);
+}
+
 /* Rule 12. */
 static void object_to_claimed(Planner *planner, const PartContext *part, Plan *plan)
 {
@@ -342,10 +349,10 @@ static void object_to_claimed(Planner *planner, const PartContext *part, Plan *p
     g_autoptr(GPtrArray) sets = g_ptr_array_new();
     data_sets_add(sets, own, planner->manifest);
     data_object_to_claimed(part, planner->journal, plan->app, sets, plan->objections);
-    g_autofree char *owner = journal_owner(planner->journal, "path", planner->place->root);
-    if (owner && strcmp(owner, plan->app) != 0)
-        objection_add(plan->objections, FAULT_POLICY, NULL, "give this app a root of its own",
-                      "%s belongs to the app '%s'", planner->place->root, owner);
+    object_to_claimed_path(planner, plan, planner->place->root, "give this app a root of its own");
+    for (guint i = 0; i < planner->place->away->len; i++)
+        object_to_claimed_path(planner, plan, ((const PlaceAway *)planner->place->away->pdata[i])->path,
+                               "name another folder in [destinations]");
 }
 
 /* The plan verifies the way back before anything happens. */

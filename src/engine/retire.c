@@ -167,6 +167,11 @@ static gboolean own_record(Job *job, GError **error)
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     g_ptr_array_add(kinds, (gpointer) "path");
     g_ptr_array_add(names, g_strdup(job->place->root));
+    for (guint i = 0; i < job->place->away->len; i++) {
+        const PlaceAway *away = g_ptr_array_index(job->place->away, i);
+        g_ptr_array_add(kinds, (gpointer) "path");
+        g_ptr_array_add(names, g_strdup(away->path));
+    }
     for (guint i = 0; i < job->manifest->services->len; i++) {
         const Service *service = g_ptr_array_index(job->manifest->services, i);
         if (service->unit) {

@@ -50,6 +50,11 @@ gboolean commit_act(Job *job, GError **error)
     fs_fd int state = root < 0 ? -1 : fs_open_dir(job->place->state, error);
     if (state < 0 || !fs_sync_file_system(root, error) || !fs_sync_file_system(state, error))
         return FALSE;
+    for (guint i = 0; i < job->place->away->len; i++) {
+        fs_fd int away = fs_open_dir(((const PlaceAway *)job->place->away->pdata[i])->path, error);
+        if (away < 0 || !fs_sync_file_system(away, error))
+            return FALSE;
+    }
     if (job->plan->kind != PLAN_UNINSTALL && !live_look(job, FALSE, error))
         return FALSE;
     return journal_commit(job->journal, job->id, "commit", job->plan, job->place->root, error);

@@ -116,7 +116,8 @@ char *unattended_not_now(const Place *place, const AppConfig *config, gint64 now
 typedef struct Order {
     TimerOrder timer;
     char *name, *description, *calendar;
-    const char *arguments[4], *writable[2];
+    const char *arguments[4];
+    GPtrArray *writable; /* const char *, borrowed */
 } Order;
 
 static void order_free(Order *order)
@@ -124,6 +125,7 @@ static void order_free(Order *order)
     g_free(order->name);
     g_free(order->description);
     g_free(order->calendar);
+    g_ptr_array_unref(order->writable);
     g_free(order);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Order, order_free)
@@ -136,15 +138,19 @@ static Order *order_new(const HostPlace *host, const Place *place, const AppConf
         .description = g_strdup_printf("liftlock: update of %s, unattended", place->app),
         .calendar = auto_calendar(config),
         .arguments = {"update", place->app, "--unattended", NULL},
-        .writable = {place->root, NULL},
+        .writable = g_ptr_array_new(),
     };
+    g_ptr_array_add(order->writable, place->root);
+    for (guint i = 0; i < place->away->len; i++)
+        g_ptr_array_add(order->writable, ((const PlaceAway *)place->away->pdata[i])->path);
+    g_ptr_array_add(order->writable, NULL);
     order->timer = (TimerOrder){
         .name = order->name,
         .description = order->description,
         .arguments = order->arguments,
         .calendar = order->calendar,
         .delay_ms = auto_delay_ms(config),
-        .writable = order->writable,
+        .writable = (const char *const *)order->writable->pdata,
         .host_root = host->own_root ? host->root : NULL,
     };
     return order;

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "model/auto.h"
+#include "model/destinations.h"
 #include "model/limits.h"
 #include "model/mail.h"
 #include "model/manifest_check.h"
@@ -133,6 +134,7 @@ const Key app_config_keys[] = {
     {"auto", KEY_TABLE, OF(AppConfig, auto_), NULL, "when the app is updated unattended", .table = auto_keys},
     {"backups", KEY_TABLE, OF(AppConfig, backups), NULL, "how backups are kept", .table = backups_keys},
     {"security", KEY_TABLE, OF(AppConfig, security), NULL, "what of a release may come to this host", .table = security_keys},
+    {"destinations", KEY_TEXT_MAP, OF(AppConfig, destinations), NULL, "directories of the release that lie in a folder of their own here (layout files)"},
     {"environment", KEY_TEXT_MAP, OF(AppConfig, environment), NULL, "variables for programs of the app, and for env_var in conditions"},
     {"notify", KEY_TABLE_MAP, OF(AppConfig, notify), NULL, "whom to tell", .table = notify_keys, .size = sizeof(NotifyConfig)},
     {"database", KEY_TABLE_MAP, OF(AppConfig, database), NULL, "who may copy and rename the app's databases", .table = database_keys, .size = sizeof(DatabaseConfig)},
@@ -320,6 +322,12 @@ static gboolean check_limits(const ConfigChecker *checker, const AppConfig *conf
     return !problem || config_fault_at(checker, pointer, "%s", problem);
 }
 
+static gboolean check_destinations(const ConfigChecker *checker, const AppConfig *config)
+{
+    g_autofree char *problem = destinations_problem(config);
+    return !problem || config_fault_at(checker, "/destinations", "%s", problem);
+}
+
 static gboolean check_auto(const ConfigChecker *checker, const AppConfig *config)
 {
     const char *pointer = NULL;
@@ -358,7 +366,7 @@ AppConfig *app_config_read(Node *document, const char *name, const char *path, G
     if (!check_app(&checker, config) || !config_source_check(&checker, config) ||
         !config_trust_check(&checker, config) || !check_backups(&checker, config) ||
         !check_notifies(&checker, config) || !check_databases(&checker, config) || !check_switches(&checker, config) ||
-        !check_limits(&checker, config) || !check_auto(&checker, config))
+        !check_limits(&checker, config) || !check_destinations(&checker, config) || !check_auto(&checker, config))
         return NULL;
     defer_to_manifest(config);
     return g_steal_pointer(&config);

@@ -91,10 +91,11 @@ typedef struct AppConfig {
         gint64 max_file_bytes, max_release_bytes; /* 0: the host's alone */
         GPtrArray *privileged_files;              /* char *: globs of files that this host lets in as root's own */
     } security;
-    GPtrArray *environment; /* KeyPair: what programs of the app are given besides */
-    GPtrArray *notify;      /* NotifyConfig */
-    GPtrArray *database;    /* DatabaseConfig */
-    GPtrArray *switch_;     /* SwitchConfig */
+    GPtrArray *destinations; /* KeyPair: directory of the release, folder of this host; layout files */
+    GPtrArray *environment;  /* KeyPair: what programs of the app are given besides */
+    GPtrArray *notify;       /* NotifyConfig */
+    GPtrArray *database;     /* DatabaseConfig */
+    GPtrArray *switch_;      /* SwitchConfig */
     struct {
         gint64 window_ms;
     } observe; /* -1: the manifest's */

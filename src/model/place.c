@@ -32,11 +32,9 @@ void host_place_free(HostPlace *place)
     g_free(place);
 }
 
-/* A root that the config names moves below LIFTLOCK_ROOT as well, unless it lies there already. */
-static char *app_root_below(const HostPlace *host, const char *app, const char *app_root)
+/* What the config names moves below LIFTLOCK_ROOT as well, unless it lies there already. */
+static char *below_host(const HostPlace *host, const char *app_root)
 {
-    if (!app_root)
-        return g_strconcat(host->root, "/opt/", app, NULL);
     gsize length = strlen(host->root);
     if (length == 0 || (strncmp(app_root, host->root, length) == 0 && (app_root[length] == '/' || !app_root[length])))
         return g_strdup(app_root);
@@ -52,7 +50,8 @@ Place *place_new(const HostPlace *host, const char *app, const char *app_root)
 {
     Place *place = g_new0(Place, 1);
     place->app = g_strdup(app);
-    place->root = app_root_below(host, app, app_root);
+    place->away = g_ptr_array_new_with_free_func(place_away_free);
+    place->root = app_root ? below_host(host, app_root) : g_strconcat(host->root, "/opt/", app, NULL);
     place->store = g_strdup(place->root);
     place->current = g_build_filename(place->root, "current", NULL);
     place->releases = g_build_filename(place->root, "releases", NULL);
@@ -91,6 +90,35 @@ void place_set_in_place(Place *place)
     replace(&place->system, g_build_filename(place->store, "system", NULL));
 }
 
+PlaceAway *place_away_new(const char *directory, const char *path)
+{
+    PlaceAway *away = g_new0(PlaceAway, 1);
+    *away = (PlaceAway){g_strdup(directory), g_strdup(path)};
+    return away;
+}
+
+void place_away_free(gpointer data)
+{
+    PlaceAway *away = data;
+    g_free(away->directory);
+    g_free(away->path);
+    g_free(away);
+}
+
+void place_send_away(Place *place, const HostPlace *host, const char *directory, const char *path)
+{
+    g_autofree char *below = below_host(host, path);
+    g_ptr_array_add(place->away, place_away_new(directory, below));
+}
+
+const char *place_below(const char *path, const char *directory)
+{
+    gsize length = strlen(directory);
+    if (strncmp(path, directory, length) != 0 || (path[length] != '/' && path[length]))
+        return NULL;
+    return path[length] ? path + length + 1 : ".";
+}
+
 void place_free(Place *place)
 {
     if (!place)
@@ -101,6 +129,7 @@ void place_free(Place *place)
                      place->status, place->config,  place->user,    place->work,     place->store};
     for (gsize i = 0; i < G_N_ELEMENTS(paths); i++)
         g_free(paths[i]);
+    g_ptr_array_unref(place->away);
     g_free(place);
 }
 

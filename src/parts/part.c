@@ -101,19 +101,19 @@ static gboolean refuse_reachable(const Place *place, int fd, GError **error)
 
 /* Every directory above counts as well: who may rename a parent owns all that is below it. A sticky one protects
  * what others own in it, but is no place to make names in. */
-static gboolean out_of_reach(const Place *place, int root, GError **error)
+static gboolean out_of_reach(const Place *place, const char *folder, int root, GError **error)
 {
     struct stat st, above_st;
     fs_fd int at = fcntl(root, F_DUPFD_CLOEXEC, 0);
     if (at < 0 || fstat(at, &st) < 0)
-        return fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", place->root);
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", folder);
     if (user_may_write(place, &st))
         return refuse_reachable(place, at, error);
     for (;;) {
         int above = openat(at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (above < 0 || fstat(above, &above_st) < 0) {
             fs_fd_clear(&above);
-            return fault_errno(error, FAULT_SYSTEM, errno, "cannot read above '%s'", place->root);
+            return fault_errno(error, FAULT_SYSTEM, errno, "cannot read above '%s'", folder);
         }
         gboolean top = above_st.st_dev == st.st_dev && above_st.st_ino == st.st_ino;
         close(at);
@@ -127,10 +127,15 @@ static gboolean out_of_reach(const Place *place, int root, GError **error)
     }
 }
 
-int part_open_root(const Place *place, GError **error)
+int part_open_folder(const Place *place, const char *path, GError **error)
 {
-    fs_fd int fd = fs_open_dir(place->root, error);
-    if (fd < 0 || (place->change_user && !out_of_reach(place, fd, error)))
+    fs_fd int fd = fs_open_dir(path, error);
+    if (fd < 0 || (place->change_user && !out_of_reach(place, path, fd, error)))
         return -1;
     return fs_fd_steal(&fd);
+}
+
+int part_open_root(const Place *place, GError **error)
+{
+    return part_open_folder(place, place->root, error);
 }

@@ -48,3 +48,5 @@ char *part_printable(const char *text);
 /* Opens the app's root. When we act for another user: FAULT_CONFIG if that user could put something else in its place,
  * or into it, because then every name below it would be theirs to redirect. -1 on failure. */
 int part_open_root(const Place *place, GError **error);
+/* The same for another folder that holds files of the app. */
+int part_open_folder(const Place *place, const char *path, GError **error);

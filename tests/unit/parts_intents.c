@@ -38,6 +38,14 @@ static void assert_same(const Intents *a, const Intents *b)
     g_assert_cmpuint(a->list->len, ==, b->list->len);
     for (guint i = 0; i < a->bays->len; i++)
         g_assert_cmpstr(a->bays->pdata[i], ==, b->bays->pdata[i]);
+    g_assert_cmpuint(a->away->len, ==, b->away->len);
+    for (guint i = 0; i < a->away->len; i++) {
+        const PlaceAway *x = a->away->pdata[i], *y = b->away->pdata[i];
+        g_assert_cmpstr(x->directory, ==, y->directory);
+        g_assert_cmpstr(x->path, ==, y->path);
+    }
+    g_assert_cmpmem(a->holders->data, a->holders->len * sizeof(IntentHolder), b->holders->data,
+                    b->holders->len * sizeof(IntentHolder));
     for (guint i = 0; i < a->empty->len; i++)
         g_assert_cmpstr(a->empty->pdata[i], ==, b->empty->pdata[i]);
     for (guint i = 0; i < a->list->len; i++) {
@@ -76,6 +84,10 @@ static void come_back(void)
     g_autoptr(Intents) written = intents_new(NULL, "2.0.0 rc%1");
     g_ptr_array_add(written->bays, g_strdup(".liftlock-store/change"));
     g_ptr_array_add(written->bays, g_strdup("other disk/.liftlock-change"));
+    g_ptr_array_add(written->away, place_away_new("other disk", "/mnt/a \n disk"));
+    g_ptr_array_add(written->away, place_away_new("w%20w", "/srv/%41"));
+    const IntentHolder holders[] = {{2, 61267}, {G_MAXINT64, -1}};
+    g_array_append_vals(written->holders, holders, G_N_ELEMENTS(holders));
     for (gsize i = 0; i < G_N_ELEMENTS(odd_paths); i++) {
         g_ptr_array_add(written->empty, g_strdup(odd_paths[i]));
         intent_add(written, (IntentKind)(i % INTENT_N_KINDS), odd_paths[i]);
@@ -124,6 +136,10 @@ static void damaged(void)
                                         "bay b\nadd 0 0 1 1\nend\n",
                                         "bay b\nmove 0 0 1 1 1 a\nend\n",
                                         "to %zz\nend\n",
+                                        "away www\nend\n",
+                                        "holder 1 2\nend\n",
+                                        "bay b\nholder 1\nend\n",
+                                        "bay b\nholder 1 2 3\nend\n",
                                         "to 1\nend\nbay b\n",
                                         "to 1\nend"};
     char *directory = NULL;

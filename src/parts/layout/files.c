@@ -12,13 +12,14 @@
 #include <unistd.h>
 
 typedef struct Opened {
-    int root, store;
+    Ground *ground;
+    int store;
     Intents *intents; /* NULL: none */
 } Opened;
 
 static void opened_clear(Opened *opened)
 {
-    fs_fd_clear(&opened->root);
+    g_clear_pointer(&opened->ground, ground_close);
     fs_fd_clear(&opened->store);
     g_clear_pointer(&opened->intents, intents_free);
 }
@@ -27,15 +28,16 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Opened, opened_clear)
 static gboolean opened_read(Opened *opened, const Place *place, GError **error)
 {
     g_autoptr(GError) local = NULL;
-    opened->root = part_open_root(place, error);
-    opened->store = opened->root < 0 ? -1 : releases_open_store(place, error);
+    opened->store = releases_open_store(place, error);
     if (opened->store < 0)
         return FALSE;
     opened->intents = intents_read(opened->store, &local);
-    if (!local)
-        return TRUE;
-    g_propagate_error(error, g_steal_pointer(&local));
-    return FALSE;
+    if (local) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+    }
+    opened->ground = ground_open(place, opened->intents ? opened->intents->away : NULL, error);
+    return opened->ground != NULL;
 }
 
 static gboolean nothing_there(const Place *place)
@@ -45,42 +47,42 @@ static gboolean nothing_there(const Place *place)
 
 static gboolean files_activate(const PartContext *context, const char *version, GError **error)
 {
-    g_auto(Opened) opened = {.root = -1, .store = -1};
+    g_auto(Opened) opened = {.store = -1};
     if (!version && nothing_there(context->place))
         return TRUE;
     if (!opened_read(&opened, context->place, error))
         return FALSE;
     if (!opened.intents || g_strcmp0(opened.intents->to, version) != 0)
         return fault_set(error, FAULT_STATE, "the change to %s was not prepared", version ? version : "nothing");
-    if (!intents_switch(opened.root, opened.intents, error))
+    if (!intents_switch(opened.ground, opened.intents, error))
         return FALSE;
     return version ? layout_releases.activate(context, version, error) : layout_releases.revert(context, NULL, error);
 }
 
 static gboolean files_revert(const PartContext *context, const char *back, GError **error)
 {
-    g_auto(Opened) opened = {.root = -1, .store = -1};
+    g_auto(Opened) opened = {.store = -1};
     if (nothing_there(context->place))
         return TRUE;
     if (!opened_read(&opened, context->place, error))
         return FALSE;
     /* Intents of another change are of one that has ended, or has not begun to move. */
     if (opened.intents && g_strcmp0(opened.intents->from, back) == 0 &&
-        !intents_back(opened.root, opened.intents, error))
+        !intents_back(opened.ground, opened.intents, error))
         return FALSE;
     return layout_releases.revert(context, back, error);
 }
 
 static gboolean files_prepare_revert(const PartContext *context, const char *back, GError **error)
 {
-    g_auto(Opened) opened = {.root = -1, .store = -1};
+    g_auto(Opened) opened = {.store = -1};
     if (back || nothing_there(context->place))
         return layout_releases.prepare_revert(context, back, error);
     if (!opened_read(&opened, context->place, error))
         return FALSE;
     g_autofree char *live = releases_current(context->place, NULL);
     gboolean made = opened.intents && g_strcmp0(opened.intents->to, live) == 0;
-    if (opened.intents && !intents_forget(opened.root, opened.store, opened.intents, made, error))
+    if (opened.intents && !intents_forget(opened.ground, opened.store, opened.intents, made, error))
         return FALSE;
     return layout_releases.prepare_revert(context, NULL, error);
 }

@@ -17,7 +17,7 @@
 
 static void arranger_clear(Arranger *a)
 {
-    fs_fd_clear(&a->root);
+    g_clear_pointer(&a->ground, ground_close);
     fs_fd_clear(&a->store);
     fs_fd_clear(&a->parent);
     g_free(a->parent_dir);
@@ -144,9 +144,15 @@ static gboolean arrange_directory(Arranger *a, const char *path, GError **error)
     return arranger_make_directory(a, path, error);
 }
 
-static gboolean arrange_entry(Arranger *a, const InventoryEntry *old, const InventoryEntry *new, GError **error)
+static gboolean arrange_entry(Arranger *a, const char *path, const InventoryEntry *old, const InventoryEntry *new,
+                              GError **error)
 {
     char old_type = old ? old->type : 0, new_type = new ? new->type : 0;
+    if (ground_is_top(a->ground, path)) {
+        if (new_type && new_type != 'd')
+            arranger_conflict(a, "%s has a destination of its own here, but is no directory in the release", path);
+        return TRUE;
+    }
     if (new_type == 'd')
         return is_out_of_bounds(a, new->path) && manifest_directory_rule(a->change->manifest, new->path) &&
                        strcmp(manifest_directory_rule(a->change->manifest, new->path)->path, new->path) != 0
@@ -164,6 +170,26 @@ static gboolean arrange_entry(Arranger *a, const InventoryEntry *old, const Inve
     return decide(a, old, new, error);
 }
 
+/* A folder in which nothing of the installed release lies is hardly the one that it was put into: its file system is
+ * not mounted, or the configuration names another one since. */
+static void doubt_folder(Arranger *a, const PlaceAway *away, const GPtrArray *old)
+{
+    guint files = 0;
+    for (guint i = 0; i < old->len; i++) {
+        const InventoryEntry *entry = old->pdata[i];
+        g_auto(Found) live = {0};
+        if (entry->type == 'd' || !place_below(entry->path, away->directory) || is_out_of_bounds(a, entry->path))
+            continue;
+        found_look(a, entry->path, &live);
+        if (live.type)
+            return;
+        files++;
+    }
+    if (files > 0)
+        arranger_conflict(a, "of %s, nothing of '%s' lies in %s: is its file system mounted?", a->change->from,
+                          away->directory, away->path);
+}
+
 static gboolean arrange_all(Arranger *a, GError **error)
 {
     g_autoptr(GPtrArray) old = inventory_read(a->store, a->change->from, error);
@@ -172,10 +198,13 @@ static gboolean arrange_all(Arranger *a, GError **error)
                                               : inventory_read(a->store, a->change->to, error);
     if (!new)
         return FALSE;
+    for (guint i = 0; i < a->intents->away->len && !a->change->take_release; i++)
+        doubt_folder(a, a->intents->away->pdata[i], old);
     for (guint i = 0, j = 0; i < old->len || j < new->len;) {
         const InventoryEntry *o = i < old->len ? old->pdata[i] : NULL, *n = j < new->len ? new->pdata[j] : NULL;
         int order = !o ? 1 : !n ? -1 : strcmp(o->path, n->path);
-        if (!arrange_entry(a, order <= 0 ? o : NULL, order >= 0 ? n : NULL, error))
+        const char *path = order <= 0 ? o->path : n->path;
+        if (!arrange_entry(a, path, order <= 0 ? o : NULL, order >= 0 ? n : NULL, error))
             return FALSE;
         i += order <= 0;
         j += order >= 0;
@@ -189,7 +218,7 @@ static gboolean open_places(Arranger *a, GError **error)
     const Place *place = a->context->place;
     if (a->looks && access(place->root, F_OK) != 0)
         return TRUE;
-    if ((a->root = part_open_root(place, error)) < 0)
+    if (!(a->ground = ground_open(place, place->away, error)))
         return FALSE;
     if (a->looks && access(place->store, F_OK) != 0)
         return TRUE;
@@ -198,11 +227,11 @@ static gboolean open_places(Arranger *a, GError **error)
 
 static gboolean forget_earlier(Arranger *a, GError **error)
 {
-    g_autoptr(GError) local = NULL;
-    g_autoptr(Intents) earlier = intents_read(a->store, &local);
+    g_autoptr(Intents) earlier = intents_read(a->store, NULL);
     g_autofree char *live = releases_current(a->context->place, NULL);
     gboolean made = earlier && g_strcmp0(earlier->to, live) == 0;
-    return !earlier || intents_forget(a->root, a->store, earlier, made, error);
+    g_autoptr(Ground) ground = earlier ? ground_open(a->context->place, earlier->away, error) : NULL;
+    return !earlier || (ground && intents_forget(ground, a->store, earlier, made, error));
 }
 
 static gboolean begin(Arranger *a, GError **error)
@@ -210,6 +239,10 @@ static gboolean begin(Arranger *a, GError **error)
     if (!open_places(a, error) || !(a->known = known_read(a->store, error)))
         return FALSE;
     a->intents = intents_new(a->change->from, a->change->to);
+    for (guint i = 0; i < a->context->place->away->len; i++) {
+        const PlaceAway *away = a->context->place->away->pdata[i];
+        g_ptr_array_add(a->intents->away, place_away_new(away->directory, away->path));
+    }
     a->bays = g_array_new(FALSE, FALSE, sizeof(int));
     a->mounts = g_array_new(FALSE, FALSE, sizeof(Mount));
     return a->looks || forget_earlier(a, error);
@@ -223,7 +256,7 @@ static gboolean finish(Arranger *a, GError **error)
     return known_write(a->known, a->store, error) && intents_write(a->store, a->intents, error);
 }
 
-#define NO_FDS .tree = -1, .root = -1, .store = -1, .parent = -1
+#define NO_FDS .tree = -1, .store = -1, .parent = -1
 
 gboolean files_arrange(const PartContext *context, const LayoutChange *change, LayoutReport *report, GError **error)
 {

@@ -20,7 +20,8 @@ typedef struct Arranger {
     LayoutReport *report;
     gboolean looks; /* only: nothing is prepared, nothing written */
     int tree;       /* the new release where it lies unpacked; -1: below the store */
-    int root, store;
+    Ground *ground; /* NULL: there is nothing yet */
+    int store;
     Known *known;
     Intents *intents;
     gint64 slots;   /* taken so far */

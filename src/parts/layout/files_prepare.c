@@ -32,8 +32,8 @@ static void enter(Arranger *a, const char *directory)
     g_free(a->parent_dir);
     a->parent_dir = g_strdup(directory);
     g_clear_pointer(&a->blocked, g_free);
-    a->parent = fs_open_beneath(a->root, directory, O_RDONLY | O_DIRECTORY, 0, &local);
-    if (a->parent < 0 && fs_exists(a->root, directory))
+    a->parent = ground_directory(a->ground, directory, &local);
+    if (a->parent < 0 && ground_exists(a->ground, directory))
         a->blocked = g_strdup_printf("%s is no directory here", directory);
 }
 
@@ -94,9 +94,9 @@ static char *bay_path(Arranger *a, const char *directory, Mount mount, GError **
     if (same_mount(mount_of(a->store), mount))
         return g_build_filename(a->context->place->store + strlen(a->context->place->root) + 1, FILES_BAY, NULL);
     g_autofree char *top = g_strdup(directory);
-    while (strcmp(top, ".") != 0) {
+    while (!ground_is_top(a->ground, top)) {
         g_autofree char *above = g_path_get_dirname(top);
-        fs_fd int fd = fs_open_beneath(a->root, above, O_RDONLY | O_DIRECTORY, 0, error);
+        fs_fd int fd = ground_directory(a->ground, above, error);
         if (fd < 0)
             return NULL;
         if (!same_mount(mount_of(fd), mount))
@@ -114,7 +114,7 @@ static gint64 bay_for(Arranger *a, GError **error)
     g_autofree char *directory = g_strdup(a->parent_dir);
     while (a->parent < 0 && nearest < 0 && strcmp(directory, ".") != 0) {
         g_autofree char *above = g_path_get_dirname(directory);
-        nearest = fs_open_beneath(a->root, above, O_RDONLY | O_DIRECTORY, 0, NULL);
+        nearest = ground_directory(a->ground, above, NULL);
         g_free(directory);
         directory = g_steal_pointer(&above);
     }
@@ -127,8 +127,8 @@ static gint64 bay_for(Arranger *a, GError **error)
         return -1;
     g_ptr_array_add(a->intents->bays, path);
     /* The list knows of the bay before there is one: whoever tidies up after a crash finds it. */
-    int fd = intents_write(a->store, a->intents, error) ? intents_bay(a->root, path, TRUE, error) : -1;
-    if (fd < 0)
+    int fd = intents_write(a->store, a->intents, error) ? intents_bay(a->ground, path, TRUE, error) : -1;
+    if (fd < 0 || !intents_hold(a->intents, a->ground, path, error))
         return -1;
     g_array_append_val(a->bays, fd);
     g_array_append_val(a->mounts, mount);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define LIST "intents"
@@ -27,7 +28,9 @@ Intents *intents_new(const char *from, const char *to)
     Intents *intents = g_new0(Intents, 1);
     intents->from = g_strdup(from);
     intents->to = g_strdup(to);
+    intents->away = g_ptr_array_new_with_free_func(place_away_free);
     intents->bays = g_ptr_array_new_with_free_func(g_free);
+    intents->holders = g_array_new(FALSE, FALSE, sizeof(IntentHolder));
     intents->list = g_ptr_array_new_with_free_func(intent_free);
     intents->empty = g_ptr_array_new_with_free_func(g_free);
     return intents;
@@ -39,7 +42,9 @@ void intents_free(Intents *intents)
         return;
     g_free(intents->from);
     g_free(intents->to);
+    g_ptr_array_unref(intents->away);
     g_ptr_array_unref(intents->bays);
+    g_array_unref(intents->holders);
     g_ptr_array_unref(intents->list);
     g_ptr_array_unref(intents->empty);
     g_free(intents);
@@ -61,8 +66,18 @@ gboolean intents_write(int store, const Intents *intents, GError **error)
         line_add(text, "from", intents->from);
     if (intents->to)
         line_add(text, "to", intents->to);
+    for (guint i = 0; i < intents->away->len; i++) {
+        const PlaceAway *away = intents->away->pdata[i];
+        g_autofree char *directory = g_uri_escape_string(away->directory, "/", FALSE);
+        g_autofree char *word = g_strconcat("away ", directory, NULL);
+        line_add(text, word, away->path);
+    }
     for (guint i = 0; i < intents->bays->len; i++)
         line_add(text, "bay", intents->bays->pdata[i]);
+    for (guint i = 0; i < intents->holders->len; i++) {
+        const IntentHolder *holder = &g_array_index(intents->holders, IntentHolder, i);
+        g_string_append_printf(text, "holder %" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n", holder->inode, holder->type);
+    }
     for (guint i = 0; i < intents->empty->len; i++)
         line_add(text, "empty", intents->empty->pdata[i]);
     for (guint i = 0; i < intents->list->len; i++) {
@@ -92,6 +107,27 @@ static gboolean intent_take(Intents *intents, int kind, const char *rest)
     return intent->path && intent->bay >= 0 && intent->bay < intents->bays->len;
 }
 
+static gboolean holder_take(Intents *intents, const char *rest)
+{
+    IntentHolder holder;
+    int length = 0;
+    gboolean good =
+        sscanf(rest, "%" G_GINT64_FORMAT " %" G_GINT64_FORMAT "%n", &holder.inode, &holder.type, &length) == 2;
+    g_array_append_val(intents->holders, holder);
+    return good && !rest[length] && intents->holders->len <= intents->bays->len;
+}
+
+static gboolean away_take(Intents *intents, const char *rest)
+{
+    const char *space = strchr(rest, ' ');
+    g_autofree char *directory = space ? g_uri_unescape_segment(rest, space, NULL) : NULL;
+    g_autofree char *path = space ? g_uri_unescape_string(space + 1, NULL) : NULL;
+    if (!directory || !path)
+        return FALSE;
+    g_ptr_array_add(intents->away, place_away_new(directory, path));
+    return TRUE;
+}
+
 static gboolean line_take(Intents *intents, const char *line)
 {
     const char *space = strchr(line, ' ');
@@ -101,6 +137,10 @@ static gboolean line_take(Intents *intents, const char *line)
     for (int kind = 0; kind < INTENT_N_KINDS; kind++)
         if (strcmp(word, kind_names[kind]) == 0)
             return intent_take(intents, kind, space + 1);
+    if (strcmp(word, "away") == 0)
+        return away_take(intents, space + 1);
+    if (strcmp(word, "holder") == 0)
+        return holder_take(intents, space + 1);
     g_autofree char *text = g_uri_unescape_string(space + 1, NULL);
     GPtrArray *list = strcmp(word, "bay") == 0 ? intents->bays : strcmp(word, "empty") == 0 ? intents->empty : NULL;
     char **version = strcmp(word, "from") == 0 ? &intents->from : strcmp(word, "to") == 0 ? &intents->to : NULL;
@@ -133,13 +173,15 @@ Intents *intents_read(int store, GError **error)
     return NULL;
 }
 
-int intents_bay(int root, const char *path, gboolean anew, GError **error)
+int intents_bay(const Ground *ground, const char *path, gboolean anew, GError **error)
 {
-    if (anew && !fs_remove_tree(root, path, error))
+    const char *below;
+    int root = ground_of(ground, path, &below);
+    if (anew && !fs_remove_tree(root, below, error))
         return -1;
-    if (!fs_exists(root, path) && !fs_make_dirs(root, path, 0700, error))
+    if (!fs_exists(root, below) && !fs_make_dirs(root, below, 0700, error))
         return -1;
-    fs_fd int fd = fs_open_beneath(root, path, O_RDONLY | O_DIRECTORY, 0, error);
+    fs_fd int fd = fs_open_beneath(root, below, O_RDONLY | O_DIRECTORY, 0, error);
     struct stat st;
     if (fd < 0)
         return -1;
@@ -149,6 +191,46 @@ int intents_bay(int root, const char *path, gboolean anew, GError **error)
     return -1;
 }
 
+static gboolean holder_read(const Ground *ground, const char *bay, IntentHolder *holder, GError **error)
+{
+    struct stat st;
+    struct statfs fs;
+    g_autofree char *above = g_path_get_dirname(bay);
+    fs_fd int fd = ground_directory(ground, above, error);
+    if (fd < 0)
+        return FALSE;
+    if (fstat(fd, &st) != 0 || fstatfs(fd, &fs) != 0)
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot look at %s", above);
+    *holder = (IntentHolder){(gint64)st.st_ino, (gint64)fs.f_type};
+    return TRUE;
+}
+
+gboolean intents_hold(Intents *intents, const Ground *ground, const char *path, GError **error)
+{
+    IntentHolder holder;
+    if (!holder_read(ground, path, &holder, error))
+        return FALSE;
+    g_array_append_val(intents->holders, holder);
+    return TRUE;
+}
+
+/* An empty mount point must not pass for a place where nothing has moved. */
+static gboolean bays_are_there(const Ground *ground, const Intents *intents, GError **error)
+{
+    for (guint i = 0; i < intents->holders->len; i++) {
+        const IntentHolder *then = &g_array_index(intents->holders, IntentHolder, i);
+        IntentHolder now = {0};
+        if (holder_read(ground, intents->bays->pdata[i], &now, NULL) && now.inode == then->inode &&
+            now.type == then->type)
+            continue;
+        g_autofree char *above = g_path_get_dirname(intents->bays->pdata[i]);
+        g_autofree char *shown = ground_show(ground, above);
+        fault_set(error, FAULT_STATE, "%s is not what it was when the change was prepared", shown);
+        return fault_hint(error, "is its file system mounted?");
+    }
+    return TRUE;
+}
+
 /* --- moving --- */
 
 typedef struct Move {
@@ -156,7 +238,7 @@ typedef struct Move {
     int parent, bay;  /* of the destination; of its slot. -1: it is not there */
     char *parent_dir; /* what `parent` was opened by, kept for the next */
     int *bays;
-    int root;
+    const Ground *ground;
     char slot[24], *name;
 } Move;
 
@@ -171,13 +253,15 @@ static void move_clear(Move *move)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Move, move_clear)
 
-static gboolean move_begin(Move *move, int root, const Intents *intents, GError **error)
+static gboolean move_begin(Move *move, const Ground *ground, const Intents *intents, GError **error)
 {
-    *move = (Move){.root = root, .parent = -1, .bay = -1, .bays = g_new(int, intents->bays->len + 1)};
+    *move = (Move){.ground = ground, .parent = -1, .bay = -1, .bays = g_new(int, intents->bays->len + 1)};
     for (guint i = 0; i <= intents->bays->len; i++)
         move->bays[i] = -2;
+    if (!bays_are_there(ground, intents, error))
+        return FALSE;
     for (guint i = 0; i < intents->bays->len; i++)
-        if ((move->bays[i] = intents_bay(root, intents->bays->pdata[i], FALSE, error)) < 0)
+        if ((move->bays[i] = intents_bay(ground, intents->bays->pdata[i], FALSE, error)) < 0)
             return FALSE;
     return TRUE;
 }
@@ -194,7 +278,7 @@ static void move_aim(Move *move, const Intent *intent)
     if (move->parent >= 0 && g_strcmp0(directory, move->parent_dir) == 0)
         return;
     fs_fd_clear(&move->parent);
-    move->parent = fs_open_beneath(move->root, directory, O_RDONLY | O_DIRECTORY, 0, NULL);
+    move->parent = ground_directory(move->ground, directory, NULL);
     g_free(move->parent_dir);
     move->parent_dir = g_steal_pointer(&directory);
 }
@@ -253,10 +337,10 @@ static gboolean sync_all(const Move *move, GError **error)
     return TRUE;
 }
 
-gboolean intents_switch(int root, const Intents *intents, GError **error)
+gboolean intents_switch(const Ground *ground, const Intents *intents, GError **error)
 {
     g_auto(Move) move = {.parent = -1};
-    if (!move_begin(&move, root, intents, error))
+    if (!move_begin(&move, ground, intents, error))
         return FALSE;
     for (guint i = 0; i < intents->list->len; i++) {
         move_aim(&move, intents->list->pdata[i]);
@@ -286,10 +370,10 @@ static gboolean move_back(const Move *move, GError **error)
            renameat2(move->bay, move->slot, move->parent, move->name, flags) == 0 || failed(move, "put back", error);
 }
 
-gboolean intents_back(int root, const Intents *intents, GError **error)
+gboolean intents_back(const Ground *ground, const Intents *intents, GError **error)
 {
     g_auto(Move) move = {.parent = -1};
-    if (!move_begin(&move, root, intents, error))
+    if (!move_begin(&move, ground, intents, error))
         return FALSE;
     for (guint i = intents->list->len; i > 0; i--) {
         move_aim(&move, intents->list->pdata[i - 1]);
@@ -299,18 +383,23 @@ gboolean intents_back(int root, const Intents *intents, GError **error)
     return sync_all(&move, error);
 }
 
-gboolean intents_forget(int root, int store, const Intents *intents, gboolean made, GError **error)
+gboolean intents_forget(const Ground *ground, int store, const Intents *intents, gboolean made, GError **error)
 {
+    if (!bays_are_there(ground, intents, error))
+        return FALSE;
     for (guint i = 0; made && i < intents->empty->len; i++) {
         g_autofree char *above = g_path_get_dirname(intents->empty->pdata[i]);
         g_autofree char *name = g_path_get_basename(intents->empty->pdata[i]);
-        fs_fd int parent = fs_open_beneath(root, above, O_RDONLY | O_DIRECTORY, 0, NULL);
+        fs_fd int parent = ground_directory(ground, above, NULL);
         if (parent >= 0)
             unlinkat(parent, name, AT_REMOVEDIR); /* what is not empty is somebody's */
     }
-    for (guint i = 0; i < intents->bays->len; i++)
-        if (!fs_remove_tree(root, intents->bays->pdata[i], error))
+    for (guint i = 0; i < intents->bays->len; i++) {
+        const char *below;
+        int root = ground_of(ground, intents->bays->pdata[i], &below);
+        if (!fs_remove_tree(root, below, error))
             return FALSE;
+    }
     if (unlinkat(store, LIST, 0) != 0 && errno != ENOENT)
         return fault_errno(error, FAULT_SYSTEM, errno, "cannot remove the list of what was to change");
     return fs_sync_dir(store, error);
