@@ -42,7 +42,7 @@ void archive_rules_free(ArchiveRules *rules)
 }
 
 /* What file systems that ignore case or the form of letters take for the same name. */
-static char *fold(const char *path)
+char *archive_folded(const char *path)
 {
     if (g_str_is_ascii(path))
         return g_ascii_strdown(path, -1);
@@ -62,7 +62,7 @@ static const char *text_fault(const char *text)
     return NULL;
 }
 
-static const char *path_fault(const char *path)
+const char *archive_path_fault(const char *path)
 {
     if (*path == '\0')
         return "it has no name";
@@ -90,7 +90,7 @@ static const char *path_fault(const char *path)
 /* A symbolic link must stay inside wherever the other links lead. Its parent is a real directory, for nothing is put
  * below a link; so ".." is counted before any name. Behind a name it would be counted from where that name leads, if
  * it is a link itself: refused. */
-static const char *link_fault(const char *path, const char *target)
+const char *archive_link_fault(const char *path, const char *target)
 {
     if (!target || !*target)
         return "its target is empty";
@@ -129,7 +129,7 @@ static char *collision(const char *path, const char *with)
 /* One path, its parents already admitted. */
 static char *admit_one(ArchiveRules *rules, const char *path, RulesKind kind, gboolean implied)
 {
-    g_autofree char *folded = fold(path);
+    g_autofree char *folded = archive_folded(path);
     Seen *seen = g_hash_table_lookup(rules->by_folded, folded);
     if (!seen) {
         seen = g_new0(Seen, 1);
@@ -163,9 +163,9 @@ static void note_top(ArchiveRules *rules, const char *path, RulesKind kind)
 
 char *archive_rules_admit(ArchiveRules *rules, const char *path, RulesKind kind, const char *link)
 {
-    const char *fault = path_fault(path);
+    const char *fault = archive_path_fault(path);
     if (!fault && kind == RULES_SYMLINK)
-        fault = link_fault(path, link);
+        fault = archive_link_fault(path, link);
     if (fault)
         return g_strdup(fault);
     for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -182,7 +182,7 @@ gboolean archive_rules_find(const ArchiveRules *rules, const char *path, RulesKi
 {
     if (!g_utf8_validate(path, -1, NULL))
         return FALSE;
-    g_autofree char *folded = fold(path);
+    g_autofree char *folded = archive_folded(path);
     const Seen *seen = g_hash_table_lookup(rules->by_folded, folded);
     if (!seen || !g_str_equal(seen->path, path))
         return FALSE;

@@ -24,3 +24,10 @@ gboolean archive_rules_find(const ArchiveRules *rules, const char *path, RulesKi
 
 /* The one directory that everything admitted lies in, or NULL. Borrowed. */
 const char *archive_rules_single_top(const ArchiveRules *rules);
+
+/* The rules that need no other entry: why a path, or a link at a path, is refused; NULL: it is not. */
+const char *archive_path_fault(const char *path);
+const char *archive_link_fault(const char *path, const char *target);
+
+/* What file systems that ignore case or the form of letters take for the same path. The caller frees. */
+char *archive_folded(const char *path);

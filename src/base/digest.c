@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SHA256_BYTES = 32, CHUNK = 128 * 1024 };
+enum { SHA256_BYTES = 32, CHUNK = 128 * 1024, N_THREADS = 2 };
 
 /* OpenSSL fails here only if memory is at its end or its configuration is broken: nothing that a caller can mend. */
 static EVP_MD_CTX *hash_new(const EVP_MD *method)
@@ -95,124 +95,181 @@ gboolean digest_is_valid(const char *text)
 
 /* --- trees --- */
 
-/* Lines wait until all are known: the order of whole paths ("a", "a.b", "a/b") is not the order of a walk. */
-typedef struct Line {
-    char *text;
-    gsize content_at, path_at; /* where they start in text */
-} Line;
+/* Entries wait until all are known: the order of whole paths ("a", "a.b", "a/b") is not the order of a walk. Then the
+ * files among them are read, by several threads where that pays. */
+typedef struct Entry {
+    char type;
+    gboolean executable;
+    guint64 size;
+    char *path, *content;
+} Entry;
 
 typedef struct TreeHash {
+    int top;
     EVP_MD *method;
-    EVP_MD_CTX *file; /* used again and again */
-    char *buffer;
-    GArray *lines; /* of Line */
+    GArray *entries; /* of Entry */
+    guint next;      /* entry that no thread has taken yet */
+    gboolean failed;
+    GMutex lock; /* guards next, failed and *error */
+    GError **error;
 } TreeHash;
 
-static void line_clear(gpointer line)
+static void entry_clear(gpointer entry)
 {
-    g_free(((Line *)line)->text);
+    g_free(((Entry *)entry)->path);
+    g_free(((Entry *)entry)->content);
 }
 
-static int compare_lines(gconstpointer a, gconstpointer b)
+static int compare_entries(gconstpointer a, gconstpointer b)
 {
-    const Line *x = a, *y = b;
-    return strcmp(x->text + x->path_at, y->text + y->path_at);
+    return strcmp(((const Entry *)a)->path, ((const Entry *)b)->path);
 }
 
-static void add_line(TreeHash *hash, char type, gboolean executable, guint64 size, const char *content,
-                     const char *path)
+static gboolean read_entry(TreeHash *hash, EVP_MD_CTX *digest, char *buffer, Entry *entry, GError **error)
 {
-    Line line = {.text = g_strdup_printf("%c %c %" G_GUINT64_FORMAT " %s %s", type, executable ? 'x' : '-', size,
-                                         content, path)};
-    line.path_at = strlen(line.text) - strlen(path);
-    line.content_at = line.path_at - 1 - strlen(content);
-    g_array_append_val(hash->lines, line);
-}
-
-static char *hash_lines(TreeHash *hash)
-{
-    g_array_sort(hash->lines, compare_lines);
-    EVP_DigestInit_ex(hash->file, hash->method, NULL);
-    for (guint i = 0; i < hash->lines->len; i++) {
-        const char *text = g_array_index(hash->lines, Line, i).text;
-        EVP_DigestUpdate(hash->file, text, strlen(text) + 1);
-    }
-    return hash_end(hash->file);
-}
-
-static gboolean add_file(TreeHash *hash, int parent, const char *name, const char *path, GError **error)
-{
-    fs_fd int fd = fs_open_beneath(parent, name, O_RDONLY | O_NONBLOCK, 0, error);
+    fs_fd int fd = fs_open_beneath(hash->top, entry->path, O_RDONLY | O_NONBLOCK, 0, error);
     if (fd < 0)
         return FALSE;
     struct stat st;
-    guint64 size = 0;
-    g_autofree char *shown = fs_display(path);
+    g_autofree char *shown = fs_display(entry->path);
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         return fault_set(error, FAULT_ARCHIVE, "'%s' changed while it was read", shown);
-    EVP_DigestInit_ex(hash->file, hash->method, NULL);
-    if (!hash_fd(hash->file, fd, hash->buffer, &size))
+    entry->executable = (st.st_mode & 0100) != 0;
+    EVP_DigestInit_ex(digest, hash->method, NULL);
+    if (!hash_fd(digest, fd, buffer, &entry->size))
         return fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", shown);
-    g_autofree char *content = hash_end(hash->file);
-    add_line(hash, 'f', (st.st_mode & 0100) != 0, size, content, path);
+    entry->content = hash_end(digest);
     return TRUE;
 }
 
-static gboolean add_link(TreeHash *hash, int parent, const char *name, const char *path, GError **error)
+static Entry *take_file(TreeHash *hash)
 {
-    char target[4097];
-    gssize n = readlinkat(parent, name, target, sizeof target - 1);
-    if (n < 0) {
-        g_autofree char *shown = fs_display(path);
-        return fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", shown);
+    Entry *entry = NULL;
+    g_mutex_lock(&hash->lock);
+    while (!hash->failed && !entry && hash->next < hash->entries->len) {
+        Entry *next = &g_array_index(hash->entries, Entry, hash->next++);
+        entry = next->type == 'f' ? next : NULL;
     }
-    target[n] = '\0';
-    add_line(hash, 'l', FALSE, (guint64)n, target, path);
-    return TRUE;
+    g_mutex_unlock(&hash->lock);
+    return entry;
 }
 
-static gboolean add_entry(int parent, const char *name, const char *path, const struct stat *st, gpointer data,
-                          GError **error)
+static gpointer read_files(gpointer data)
 {
     TreeHash *hash = data;
-    if (S_ISREG(st->st_mode))
-        return add_file(hash, parent, name, path, error);
-    if (S_ISLNK(st->st_mode))
-        return add_link(hash, parent, name, path, error);
-    if (S_ISDIR(st->st_mode)) {
-        add_line(hash, 'd', FALSE, 0, "-", path);
-        return TRUE;
+    EVP_MD_CTX *digest = hash_new(hash->method);
+    g_autofree char *buffer = g_malloc(CHUNK);
+    Entry *entry;
+    while ((entry = take_file(hash))) {
+        g_autoptr(GError) error = NULL;
+        if (read_entry(hash, digest, buffer, entry, &error))
+            continue;
+        g_mutex_lock(&hash->lock);
+        if (!hash->failed)
+            g_propagate_error(hash->error, g_steal_pointer(&error));
+        hash->failed = TRUE;
+        g_mutex_unlock(&hash->lock);
     }
-    g_autofree char *shown = fs_display(path);
-    return fault_set(error, FAULT_ARCHIVE, "'%s' is not a file, directory or link", shown);
+    EVP_MD_CTX_free(digest);
+    return NULL;
 }
 
-static void tell_lines(const TreeHash *hash, digest_entry_fn tell, gpointer data)
+static gboolean read_all(TreeHash *hash, guint n_threads)
 {
-    for (guint i = 0; i < hash->lines->len; i++) {
-        Line *line = &g_array_index(hash->lines, Line, i);
-        line->text[line->path_at - 1] = '\0';
-        tell(line->text[0], line->text[2] == 'x', line->text + line->content_at, line->text + line->path_at, data);
+    g_autoptr(GPtrArray) threads = g_ptr_array_new();
+    for (guint i = 1; i < n_threads; i++) {
+        GThread *thread = g_thread_try_new("digest", read_files, hash, NULL);
+        if (thread)
+            g_ptr_array_add(threads, thread);
     }
+    read_files(hash);
+    for (guint i = 0; i < threads->len; i++)
+        g_thread_join(threads->pdata[i]);
+    return !hash->failed;
+}
+
+static gboolean note_entry(int parent, const char *name, const char *path, const struct stat *st, gpointer data,
+                           GError **error)
+{
+    TreeHash *hash = data;
+    Entry entry = {.type = S_ISREG(st->st_mode) ? 'f' : S_ISDIR(st->st_mode) ? 'd' : 'l'};
+    g_autofree char *shown = fs_display(path);
+    if (entry.type == 'l' && !S_ISLNK(st->st_mode))
+        return fault_set(error, FAULT_ARCHIVE, "'%s' is not a file, directory or link", shown);
+    if (entry.type == 'l') {
+        char target[4097];
+        gssize n = readlinkat(parent, name, target, sizeof target - 1);
+        if (n < 0)
+            return fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", shown);
+        entry.content = g_strndup(target, (gsize)n);
+        entry.size = (guint64)n;
+    } else if (entry.type == 'd') {
+        entry.content = g_strdup("-");
+    }
+    entry.path = g_strdup(path);
+    g_array_append_val(hash->entries, entry);
+    return TRUE;
+}
+
+static char *entries_text(const GArray *entries, gsize *size)
+{
+    GString *text = g_string_sized_new(entries->len * 128u);
+    for (guint i = 0; i < entries->len; i++) {
+        const Entry *entry = &g_array_index(entries, Entry, i);
+        g_string_append_printf(text, "%c %c %" G_GUINT64_FORMAT " ", entry->type, entry->executable ? 'x' : '-',
+                               entry->size);
+        g_string_append(text, entry->content);
+        g_string_append_c(text, ' ');
+        g_string_append_len(text, entry->path, (gssize)strlen(entry->path) + 1);
+    }
+    *size = text->len;
+    return g_string_free(text, FALSE);
+}
+
+/* All entries in order, with what the files hold. NULL on failure. */
+static GArray *tree_entries(int dirfd, const char *path, guint n_threads, GError **error)
+{
+    TreeHash hash = {.top = fs_open_beneath(dirfd, path, O_RDONLY | O_DIRECTORY, 0, error), .error = error};
+    if (hash.top < 0)
+        return NULL;
+    hash.method = method_new();
+    hash.entries = g_array_new(FALSE, FALSE, sizeof(Entry));
+    g_array_set_clear_func(hash.entries, entry_clear);
+    g_mutex_init(&hash.lock);
+    gboolean good = fs_walk(dirfd, path, note_entry, &hash, error);
+    if (good) {
+        g_array_sort(hash.entries, compare_entries);
+        good = read_all(&hash, n_threads);
+    }
+    if (!good)
+        g_clear_pointer(&hash.entries, g_array_unref);
+    g_mutex_clear(&hash.lock);
+    EVP_MD_free(hash.method);
+    fs_fd_clear(&hash.top);
+    return hash.entries;
+}
+
+char *digest_tree_text(int dirfd, const char *path, guint n_threads, gsize *size, GError **error)
+{
+    g_autoptr(GArray) entries = tree_entries(dirfd, path, n_threads, error);
+    return entries ? entries_text(entries, size) : NULL;
+}
+
+char *digest_tree_told(int dirfd, const char *path, digest_entry_fn tell, gpointer data, GError **error)
+{
+    gsize size = 0;
+    g_autoptr(GArray) entries = tree_entries(dirfd, path, N_THREADS, error);
+    if (!entries)
+        return NULL;
+    for (guint i = 0; tell && i < entries->len; i++) {
+        const Entry *entry = &g_array_index(entries, Entry, i);
+        tell(entry->type, entry->executable, entry->content, entry->path, data);
+    }
+    g_autofree char *text = entries_text(entries, &size);
+    return digest_bytes(text, size);
 }
 
 char *digest_tree(int dirfd, const char *path, GError **error)
 {
     return digest_tree_told(dirfd, path, NULL, NULL, error);
-}
-
-char *digest_tree_told(int dirfd, const char *path, digest_entry_fn tell, gpointer data, GError **error)
-{
-    TreeHash hash = {.method = method_new(), .buffer = g_malloc(CHUNK)};
-    hash.file = hash_new(hash.method);
-    hash.lines = g_array_new(FALSE, FALSE, sizeof(Line));
-    g_array_set_clear_func(hash.lines, line_clear);
-    char *text = fs_walk(dirfd, path, add_entry, &hash, error) ? hash_lines(&hash) : NULL;
-    if (text && tell)
-        tell_lines(&hash, tell, data);
-    g_array_free(hash.lines, TRUE);
-    EVP_MD_CTX_free(hash.file);
-    EVP_MD_free(hash.method);
-    g_free(hash.buffer);
-    return text;
 }

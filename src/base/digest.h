@@ -13,6 +13,10 @@ gboolean digest_is_valid(const char *text);             /* 64 of 0-9a-f */
  * Owners, times and write bits do not count, so that a sealed and an unsealed tree agree. Anything else than files,
  * directories and links is FAULT_ARCHIVE. */
 char *digest_tree(int dirfd, const char *path, GError **error);
+
 /* The same, and each entry is told, in the order of those lines; `content` is the digest, the link's target, or "-". */
 typedef void (*digest_entry_fn)(char type, gboolean runs, const char *content, const char *path, gpointer data);
 char *digest_tree_told(int dirfd, const char *path, digest_entry_fn tell, gpointer data, GError **error);
+
+/* The lines themselves, NUL behind each; *size is their length. Files are read by so many threads. */
+char *digest_tree_text(int dirfd, const char *path, guint n_threads, gsize *size, GError **error);

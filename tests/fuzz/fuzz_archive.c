@@ -4,7 +4,7 @@
  * past them: TYPE, three texts (name, link, content), FLAGS; a text is its size counted from 'A', then its bytes. After
  * an odd first byte the rest is the archive itself.
  */
-/* fuzz: src/base/archive.c src/base/archive_rules.c src/base/tar.c libarchive */
+/* fuzz: src/base/archive.c src/base/tar.c libarchive */
 #include "base/archive.h"
 #include "base/fault.h"
 #include "base/fs.h"

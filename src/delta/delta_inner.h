@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers of the delta format that reader and writer share. */
+#pragma once
+
+enum {
+    STEP_KEEP, /* entries of the old inventory that stay as they are */
+    STEP_DROP, /* that go */
+    STEP_EDIT, /* that keep their path alone */
+    STEP_ADD,  /* entries that come */
+    STEP_N,
+};
+
+enum {
+    ATTRIBUTE_DIRECTORY,
+    ATTRIBUTE_LINK,
+    ATTRIBUTE_WRITTEN, /* a group makes it */
+    ATTRIBUTE_MOVED,   /* the content of an old file */
+    ATTRIBUTE_RUNS,    /* added to the two before: it is executable */
+};
+
+enum {
+    DELTA_ALONE_WINDOW_LOG = 26,   /* of a frame that has no prefix, and so can be unpacked in pieces */
+    DELTA_OWN_BYTES = 1024 * 1024, /* buffers that every group takes */
+    DELTA_RANKS = 255,             /* words that are remembered; the rank after the last: a new word */
+};

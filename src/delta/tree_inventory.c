@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "delta/tree_inventory.h"
+
+#include "base/archive_rules.h"
+#include "base/digest.h"
+#include "base/fault.h"
+#include "base/shown.h"
+
+#include <string.h>
+
+enum { MAX_HOPS = 40 };
+
+/* --- lines -------------------------------------------------------------------------------------------------- */
+
+static const char *take_size(char **at, guint64 *size)
+{
+    char *end = strchr(*at, ' ');
+    if (!end || end == *at || (**at == '0' && end != *at + 1))
+        return "its size is no number";
+    *end = '\0';
+    if (!g_ascii_string_to_unsigned(*at, 10, 0, G_MAXINT64, size, NULL))
+        return "its size is no number";
+    *at = end + 1;
+    return NULL;
+}
+
+/* "f x 120 DIGEST PATH", "d - 0 - PATH", "l - 6 TARGET PATH", NUL behind it. */
+static const char *line_parse(char *line, TreeEntry *entry)
+{
+    gsize length = strlen(line);
+    if (length < 5 || !strchr("fdl", line[0]) || line[1] != ' ' || !strchr("x-", line[2]) || line[3] != ' ')
+        return "it does not begin as a line does";
+    *entry = (TreeEntry){.kind = line[0], .runs = line[2] == 'x'};
+    char *at = line + 4, *end = line + length;
+    const char *fault = take_size(&at, &entry->size);
+    if (fault)
+        return fault;
+    guint64 content = entry->kind == 'f' ? 64 : entry->kind == 'd' ? 1 : entry->size;
+    if (content >= (guint64)(end - at) || at[content] != ' ')
+        return "its content has another length";
+    at[content] = '\0';
+    entry->content = at;
+    entry->path = at + content + 1;
+    if (entry->kind != 'f' && entry->runs)
+        return "only files are executable";
+    if (entry->kind == 'd' && (entry->size != 0 || strcmp(entry->content, "-") != 0))
+        return "a directory has no content";
+    return entry->kind == 'f' && !digest_is_valid(entry->content) ? "its digest is none" : NULL;
+}
+
+/* --- rules -------------------------------------------------------------------------------------------------- */
+
+const char *tree_path_fault(const char *path)
+{
+    return archive_path_fault(path);
+}
+
+static void go_up(GString *at)
+{
+    const char *slash = strrchr(at->str, '/');
+    g_string_truncate(at, slash ? (gsize)(slash - at->str) : 0);
+}
+
+/* Goes from a directory to where `target` leads, name by name, all links followed. FALSE: there are too many. */
+static gboolean follow(const TreeInventory *inventory, GString *at, const char *target, guint *hops)
+{
+    g_auto(GStrv) names = g_strsplit(target, "/", -1);
+    for (char **name = names; *name; name++) {
+        if (!**name || g_str_equal(*name, "."))
+            continue;
+        if (g_str_equal(*name, "..")) {
+            go_up(at);
+            continue;
+        }
+        g_string_append_printf(at, "%s%s", at->len > 0 ? "/" : "", *name);
+        gint64 i = tree_inventory_find(inventory, at->str);
+        if (i < 0 || tree_inventory_at(inventory, (guint)i)->kind != 'l')
+            continue;
+        go_up(at);
+        if (++*hops > MAX_HOPS || !follow(inventory, at, tree_inventory_at(inventory, (guint)i)->content, hops))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean leads_somewhere(const TreeInventory *inventory, const TreeEntry *link)
+{
+    g_autoptr(GString) at = g_string_new(link->path);
+    guint hops = 0;
+    go_up(at);
+    return follow(inventory, at, link->content, &hops);
+}
+
+static gboolean refuse(GError **error, const char *name, const char *path, const char *why)
+{
+    g_autofree char *shown = shown_text(path);
+    return fault_set(error, FAULT_ARCHIVE, "%s: '%s': %s", name, shown, why);
+}
+
+/* The parent of a sorted entry has come before it. */
+static gboolean has_parent(const TreeInventory *inventory, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return TRUE;
+    g_autofree char *parent = g_strndup(path, (gsize)(slash - path));
+    gint64 i = tree_inventory_find(inventory, parent);
+    return i >= 0 && tree_inventory_at(inventory, (guint)i)->kind == 'd';
+}
+
+static gboolean check_entry(TreeInventory *inventory, GHashTable *folded, const TreeEntry *entry, const char *name,
+                            GError **error)
+{
+    const char *fault = archive_path_fault(entry->path);
+    if (!fault && entry->kind == 'l')
+        fault = archive_link_fault(entry->path, entry->content);
+    guint n = inventory->entries->len;
+    const TreeEntry *before = n > 0 ? tree_inventory_at(inventory, n - 1) : NULL;
+    if (!fault && before && strcmp(before->path, entry->path) >= 0)
+        fault = strcmp(before->path, entry->path) == 0 ? "it stands twice" : "it is not in order";
+    if (!fault && n >= TREE_MAX_ENTRIES)
+        fault = "it is one entry too many";
+    if (!fault && !has_parent(inventory, entry->path))
+        fault = "its directory is not listed";
+    if (!fault && !g_hash_table_add(folded, archive_folded(entry->path)))
+        fault = "it differs from another only in case or form of letters";
+    return !fault || refuse(error, name, entry->path, fault);
+}
+
+static gboolean check_links(const TreeInventory *inventory, const char *name, GError **error)
+{
+    for (guint i = 0; i < inventory->entries->len; i++) {
+        const TreeEntry *entry = tree_inventory_at(inventory, i);
+        if (entry->kind == 'l' && !leads_somewhere(inventory, entry))
+            return refuse(error, name, entry->path, "it leads in a circle");
+    }
+    return TRUE;
+}
+
+/* --- inventories -------------------------------------------------------------------------------------------- */
+
+static gboolean take_lines(TreeInventory *inventory, gsize size, const char *name, GError **error)
+{
+    g_autoptr(GHashTable) folded = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (char *at = inventory->text, *end = at + size; at < end;) {
+        char *next = at + strlen(at) + 1;
+        if (next > end)
+            return fault_set(error, FAULT_ARCHIVE, "%s: it ends in the middle of a line", name);
+        TreeEntry entry;
+        const char *fault = line_parse(at, &entry);
+        if (fault)
+            return fault_set(error, FAULT_ARCHIVE, "%s: entry %u: %s", name, inventory->entries->len + 1, fault);
+        if (!check_entry(inventory, folded, &entry, name, error))
+            return FALSE;
+        g_array_append_val(inventory->entries, entry);
+        at = next;
+    }
+    return check_links(inventory, name, error);
+}
+
+TreeInventory *tree_inventory_parse(const char *text, gsize size, const char *name, GError **error)
+{
+    if (size > TREE_MAX_TEXT) {
+        fault_set(error, FAULT_ARCHIVE, "%s: it is larger than an inventory may be", name);
+        return NULL;
+    }
+    g_autofree char *digest = digest_bytes(text, size);
+    g_autoptr(TreeInventory) inventory = g_new0(TreeInventory, 1);
+    inventory->entries = g_array_new(FALSE, FALSE, sizeof(TreeEntry));
+    inventory->text = g_malloc(size + 1);
+    memcpy(inventory->text, text, size);
+    inventory->text[size] = '\0';
+    g_strlcpy(inventory->digest, digest, sizeof inventory->digest);
+    return take_lines(inventory, size, name, error) ? g_steal_pointer(&inventory) : NULL;
+}
+
+TreeInventory *tree_inventory_read(int dirfd, const char *path, guint n_threads, char **text, gsize *size,
+                                   GError **error)
+{
+    gsize length = 0;
+    g_autofree char *lines = digest_tree_text(dirfd, path, n_threads, &length, error);
+    if (!lines)
+        return NULL;
+    TreeInventory *inventory = tree_inventory_parse(lines, length, "the tree", error);
+    if (size)
+        *size = length;
+    if (inventory && text)
+        *text = g_steal_pointer(&lines);
+    return inventory;
+}
+
+void tree_inventory_free(TreeInventory *inventory)
+{
+    g_array_free(inventory->entries, TRUE);
+    g_free(inventory->text);
+    g_free(inventory);
+}
+
+const TreeEntry *tree_inventory_at(const TreeInventory *inventory, guint i)
+{
+    return &g_array_index(inventory->entries, TreeEntry, i);
+}
+
+gint64 tree_inventory_find(const TreeInventory *inventory, const char *path)
+{
+    guint low = 0, high = inventory->entries->len;
+    while (low < high) {
+        guint middle = low + (high - low) / 2;
+        int order = strcmp(tree_inventory_at(inventory, middle)->path, path);
+        if (order == 0)
+            return middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return -1;
+}
+
+gboolean tree_entry_same(const TreeEntry *a, const TreeEntry *b)
+{
+    return a->kind == b->kind && a->runs == b->runs && a->size == b->size && strcmp(a->content, b->content) == 0;
+}
+
+guint64 tree_inventory_bytes(const TreeInventory *inventory)
+{
+    guint64 bytes = 0;
+    for (guint i = 0; i < inventory->entries->len; i++)
+        bytes += tree_inventory_at(inventory, i)->kind == 'f' ? tree_inventory_at(inventory, i)->size : 0;
+    return bytes;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* liftlock-assemble: makes files out of deltas and packs. Does one request from descriptor 3. */
+#include "base/fault.h"
+#include "base/fs.h"
+#include "base/sandbox.h"
+#include "delta/delta_write.h"
+#include "libexec/child.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SPACE_BYTES (8ull * 1024 * 1024 * 1024) /* of addresses: old files are mapped */
+#define CPU_SECONDS 3600
+
+enum { FIRST, SECOND, TREE, INVENTORY, N_FDS }; /* old tree or pack, delta or table, new tree, inventory */
+
+static void tell(guint64 done, guint64 total, gpointer data)
+{
+    child_progress(done, total, NULL);
+}
+
+/* A file of the parent's as bytes. */
+static const guint8 *map(int fd, gsize *size, GError **error)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        fault_set(error, FAULT_ARCHIVE, "what was handed over is no file");
+        return NULL;
+    }
+    *size = (gsize)st.st_size;
+    void *bytes = st.st_size > 0 ? mmap(NULL, *size, PROT_READ, MAP_PRIVATE, fd, 0) : (void *)"";
+    if (bytes == MAP_FAILED) {
+        fault_errno(error, FAULT_SYSTEM, errno, "cannot read what was handed over");
+        return NULL;
+    }
+    return bytes;
+}
+
+static TreeInventory *take_inventory(const ChildRequest *request, const char *name, GError **error)
+{
+    gsize size = 0;
+    const guint8 *text = map(request->fds[INVENTORY], &size, error);
+    return text ? tree_inventory_parse((const char *)text, size, name, error) : NULL;
+}
+
+static Node *moved_list(const DeltaFile *file)
+{
+    Node *list = node_new_list();
+    for (guint i = 0; i < file->entries->len; i++) {
+        const DeltaEntry *entry = delta_file_at(file, i);
+        if (entry->origin != DELTA_MOVED)
+            continue;
+        g_autofree char *text = g_strdup_printf("%u %c %s", entry->old, entry->runs ? 'x' : '-', entry->path);
+        node_append(list, node_new_scalar(SCALAR_STRING, text));
+    }
+    return list;
+}
+
+static Node *do_delta(const ChildRequest *request, GError **error)
+{
+    DeltaLimits limits = {
+        .memory_bytes = (guint64)node_get_int(request->node, "memory_bytes", 0),
+        .tree_bytes = (guint64)node_get_int(request->node, "tree_bytes", 0),
+    };
+    gsize size = 0;
+    g_autoptr(TreeInventory) old = take_inventory(request, "the installed inventory", error);
+    const guint8 *bytes = old ? map(request->fds[SECOND], &size, error) : NULL;
+    g_autoptr(DeltaFile) file = bytes ? delta_file_read(bytes, size, old, &limits, error) : NULL;
+    if (!file || !delta_write(file, old, request->fds[FIRST], request->fds[TREE], tell, NULL, error))
+        return NULL;
+    g_autofree char *kept = delta_kept_text(file);
+    Node *answer = node_new_map();
+    node_set_text(answer, "kept", kept);
+    node_set(answer, "moved", moved_list(file));
+    return answer;
+}
+
+static const struct {
+    const char *name;
+    gboolean tree; /* the first descriptor is a directory */
+    Node *(*run)(const ChildRequest *request, GError **error);
+} operations[] = {
+    {"delta", TRUE, do_delta},
+};
+
+static gboolean confine(const ChildRequest *request, gboolean tree, GError **error)
+{
+    g_autofree char *read_path = tree ? g_strdup_printf("/proc/self/fd/%d", request->fds[FIRST]) : NULL;
+    const char *read_paths[] = {read_path, NULL};
+    SandboxRules rules = {.read_paths = read_paths, .write_fds = &request->fds[TREE], .n_write_fds = 1};
+    return sandbox_enter(&rules, &(gboolean){FALSE}, error);
+}
+
+int main(void)
+{
+    child_begin("liftlock-assemble", FALSE, SPACE_BYTES, 64);
+    setrlimit(RLIMIT_CPU, &(struct rlimit){.rlim_cur = CPU_SECONDS, .rlim_max = CPU_SECONDS});
+    umask(022);
+    ChildRequest request;
+    g_autoptr(GError) error = NULL;
+    Node *answer = NULL;
+    gboolean known = FALSE;
+    if (!child_receive(&request))
+        _exit(1);
+    const char *name = node_get_text(request.node, "do", "");
+    for (gsize i = 0; i < G_N_ELEMENTS(operations) && !known; i++) {
+        known = g_str_equal(name, operations[i].name) && request.n_fds == N_FDS;
+        if (known && confine(&request, operations[i].tree, &error))
+            answer = operations[i].run(&request, &error);
+    }
+    if (!known)
+        fault_set(&error, FAULT_USAGE, "liftlock-assemble: unknown request");
+    if (answer)
+        child_result(answer);
+    else
+        child_fault(error, NULL);
+    _exit(0); /* nothing is left to be written, and what exit handlers do is not worth its risk */
+}
