@@ -192,22 +192,18 @@ static gboolean note_entry(int parent, const char *name, const char *path, const
                            GError **error)
 {
     TreeHash *hash = data;
-    Entry entry = {.type = S_ISREG(st->st_mode) ? 'f' : S_ISDIR(st->st_mode) ? 'd' : 'l'};
+    char type = S_ISREG(st->st_mode) ? 'f' : S_ISDIR(st->st_mode) ? 'd' : 'l', target[4097];
+    gssize n = 0;
     g_autofree char *shown = fs_display(path);
-    if (entry.type == 'l' && !S_ISLNK(st->st_mode))
+    if (type == 'l' && !S_ISLNK(st->st_mode))
         return fault_set(error, FAULT_ARCHIVE, "'%s' is not a file, directory or link", shown);
-    if (entry.type == 'l') {
-        char target[4097];
-        gssize n = readlinkat(parent, name, target, sizeof target - 1);
-        if (n < 0)
-            return fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", shown);
-        entry.content = g_strndup(target, (gsize)n);
-        entry.size = (guint64)n;
-    } else if (entry.type == 'd') {
-        entry.content = g_strdup("-");
-    }
-    entry.path = g_strdup(path);
-    g_array_append_val(hash->entries, entry);
+    if (type == 'l' && (n = readlinkat(parent, name, target, sizeof target - 1)) < 0)
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", shown);
+    g_array_set_size(hash->entries, hash->entries->len + 1);
+    Entry *entry = &g_array_index(hash->entries, Entry, hash->entries->len - 1);
+    *entry = (Entry){.type = type, .size = (guint64)n, .path = g_strdup(path)};
+    if (type != 'f')
+        entry->content = type == 'l' ? g_strndup(target, (gsize)n) : g_strdup("-");
     return TRUE;
 }
 
