@@ -78,9 +78,10 @@ static void take_report(Planner *planner, Plan *plan, const LayoutReport *report
                                               "plan"));
     for (guint i = 0; i < report->notes->len; i++)
         g_ptr_array_add(plan->notes, g_strdup(report->notes->pdata[i]));
-    for (guint i = 0; i < report->conflicts->len; i++)
-        objection_add(plan->objections, FAULT_POLICY, NULL, LAYOUT_CONFLICT_HINT, "%s",
-                      (const char *)report->conflicts->pdata[i]);
+    for (guint i = 0; i < report->conflicts->len; i++) {
+        const LayoutConflict *conflict = g_ptr_array_index(report->conflicts, i);
+        objection_add(plan->objections, FAULT_POLICY, NULL, conflict->hint, "%s", conflict->text);
+    }
     g_clear_pointer(&planner->differences, g_ptr_array_unref);
     planner->differences = g_ptr_array_ref(report->diffs);
 }

@@ -145,16 +145,17 @@ static gboolean preconditions_hold(Job *job, GError **error)
 static gboolean say_conflicts(Job *job, const GPtrArray *conflicts, GError **error)
 {
     for (guint i = 0; i < conflicts->len; i++)
-        job_say(job, "conflict: %s", (const char *)conflicts->pdata[i]);
+        job_say(job, "conflict: %s", ((const LayoutConflict *)conflicts->pdata[i])->text);
     if (conflicts->len == 0)
         return TRUE;
+    const LayoutConflict *first = conflicts->pdata[0];
     g_autofree char *more =
         conflicts->len > 1 ? g_strdup_printf(" (and %u more, see 'liftlock logs')", conflicts->len - 1) : g_strdup("");
-    fault_set(error, FAULT_POLICY, "%s: %s%s", job->plan->app, (const char *)conflicts->pdata[0], more);
+    fault_set(error, FAULT_POLICY, "%s: %s%s", job->plan->app, first->text, more);
     const char *app = job->plan->app;
     return job->plan->kind == PLAN_ROLLBACK
-               ? fault_hint(error, "%s ('liftlock rollback %s --dry-run' shows both)", LAYOUT_CONFLICT_HINT, app)
-               : fault_hint(error, "%s ('liftlock plan %s' shows both)", LAYOUT_CONFLICT_HINT, app);
+               ? fault_hint(error, "%s ('liftlock rollback %s --dry-run' shows both)", first->hint, app)
+               : fault_hint(error, "%s ('liftlock plan %s' shows both)", first->hint, app);
 }
 
 /* In place: what lies there meets what comes, and is prepared, before anybody is disturbed. */

@@ -22,6 +22,8 @@ static void arranger_clear(Arranger *a)
     fs_fd_clear(&a->parent);
     g_free(a->parent_dir);
     g_free(a->blocked);
+    g_clear_pointer(&a->turned, g_ptr_array_unref);
+    g_clear_pointer(&a->becoming, g_ptr_array_unref);
     for (guint i = 0; a->bays && i < a->bays->len; i++)
         close(g_array_index(a->bays, int, i));
     g_clear_pointer(&a->bays, g_array_unref);
@@ -65,7 +67,7 @@ static gboolean decide_new(Arranger *a, const Case *c, GError **error)
 {
     Found *live = c->live;
     if (a->blocked || live->type == 'd' || live->type == 'o') {
-        arranger_conflict(a, "%s cannot be put there: %s", live->path, a->blocked ? a->blocked : "it is no file here");
+        arranger_stuck(a, "%s cannot be put there: %s", live->path, a->blocked ? a->blocked : "it is no file here");
         return TRUE;
     }
     if (!live->type && c->old && inventory_same(c->old, c->new) && !c->rule) {
@@ -111,6 +113,13 @@ static gboolean is_out_of_bounds(const Arranger *a, const char *path)
     return rule && rule->preserve;
 }
 
+gboolean arranger_keeps_off(const Arranger *a, const char *path)
+{
+    const FileRule *rule = manifest_file_rule(a->change->manifest, path);
+    return is_out_of_bounds(a, path) || (rule && rule->action == FILE_SKIP) ||
+           (arranger_is_privileged(a, path) && !is_let_in(a, path));
+}
+
 static gboolean decide(Arranger *a, const InventoryEntry *old, const InventoryEntry *new, GError **error)
 {
     const char *path = new ? new->path : old->path;
@@ -118,30 +127,46 @@ static gboolean decide(Arranger *a, const InventoryEntry *old, const InventoryEn
     Case c = {old, new, manifest_file_rule(a->change->manifest, path), &live};
     if (is_out_of_bounds(a, path) || (c.rule && c.rule->action == FILE_SKIP))
         return TRUE;
-    if (arranger_is_privileged(a, path) && !is_let_in(a, path)) {
+    if (arranger_keeps_off(a, path)) {
         if (!inventory_same(old, new))
             arranger_note(a, "%s is privileged and stays as it is: 'privileged_files' of this host does not name it",
                           path);
         return TRUE;
     }
     found_look(a, path, &live);
+    if (old && new && old->type == 'd' && (!live.type || live.type == 'd') && !a->blocked)
+        return arranger_to_file(a, &c, error);
+    if (old && old->type == 'd')
+        c.old = NULL; /* the user put something else there */
     return new ? decide_new(a, &c, error) : decide_gone(a, &c, error);
 }
 
 /* --- all of them --- */
 
 /* A directory of the new release where there is none yet. */
-static gboolean arrange_directory(Arranger *a, const char *path, GError **error)
+static gboolean arrange_directory(Arranger *a, const InventoryEntry *old, const char *path, GError **error)
 {
     g_auto(Found) live = {0};
+    const Case c = {old, NULL, manifest_file_rule(a->change->manifest, path), &live};
     found_look(a, path, &live);
     if (live.type == 'd')
         return TRUE;
+    if (live.type && !a->blocked && old && old->type != 'd' && !arranger_keeps_off(a, path))
+        return arranger_to_directory(a, &c, error);
     if (live.type || a->blocked) {
-        arranger_conflict(a, "%s cannot be made: %s", path, a->blocked ? a->blocked : "it is no directory here");
+        arranger_stuck(a, "%s cannot be made: %s", path, a->blocked ? a->blocked : "it is no directory here");
+        g_ptr_array_add(a->becoming, g_strdup(path)); /* said once, not for all that is in it */
         return TRUE;
     }
     return arranger_make_directory(a, path, error);
+}
+
+static gboolean goes_with_its_directory(const Arranger *a, const char *path)
+{
+    for (guint i = 0; i < a->turned->len; i++)
+        if (place_below(path, a->turned->pdata[i]))
+            return TRUE;
+    return FALSE;
 }
 
 static gboolean arrange_entry(Arranger *a, const char *path, const InventoryEntry *old, const InventoryEntry *new,
@@ -150,23 +175,21 @@ static gboolean arrange_entry(Arranger *a, const char *path, const InventoryEntr
     char old_type = old ? old->type : 0, new_type = new ? new->type : 0;
     if (ground_is_top(a->ground, path)) {
         if (new_type && new_type != 'd')
-            arranger_conflict(a, "%s has a destination of its own here, but is no directory in the release", path);
+            arranger_stuck(a, "%s has a destination of its own here, but is no directory in the release", path);
         return TRUE;
     }
     if (new_type == 'd')
         return is_out_of_bounds(a, new->path) && manifest_directory_rule(a->change->manifest, new->path) &&
                        strcmp(manifest_directory_rule(a->change->manifest, new->path)->path, new->path) != 0
                    ? TRUE
-                   : arrange_directory(a, new->path, error);
+                   : arrange_directory(a, old, new->path, error);
     if (old_type == 'd' && !new_type) {
         if (!is_out_of_bounds(a, old->path))
             g_ptr_array_insert(a->intents->empty, 0, g_strdup(old->path)); /* the deepest come first that way */
         return TRUE;
     }
-    if (old_type == 'd') {
-        arranger_conflict(a, "%s was a directory and is none any more: move it away", old->path);
+    if (old && !new &&goes_with_its_directory(a, path))
         return TRUE;
-    }
     return decide(a, old, new, error);
 }
 
@@ -198,6 +221,7 @@ static gboolean arrange_all(Arranger *a, GError **error)
                                               : inventory_read(a->store, a->change->to, error);
     if (!new)
         return FALSE;
+    a->old = old;
     for (guint i = 0; i < a->intents->away->len && !a->change->take_release; i++)
         doubt_folder(a, a->intents->away->pdata[i], old);
     for (guint i = 0, j = 0; i < old->len || j < new->len;) {
@@ -243,6 +267,8 @@ static gboolean begin(Arranger *a, GError **error)
         const PlaceAway *away = a->context->place->away->pdata[i];
         g_ptr_array_add(a->intents->away, place_away_new(away->directory, away->path));
     }
+    a->turned = g_ptr_array_new_with_free_func(g_free);
+    a->becoming = g_ptr_array_new_with_free_func(g_free);
     a->bays = g_array_new(FALSE, FALSE, sizeof(int));
     a->mounts = g_array_new(FALSE, FALSE, sizeof(Mount));
     return a->looks || forget_earlier(a, error);

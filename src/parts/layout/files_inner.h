@@ -23,6 +23,9 @@ typedef struct Arranger {
     Ground *ground; /* NULL: there is nothing yet */
     int store;
     Known *known;
+    const GPtrArray *old; /* InventoryEntry: what the installed release brought */
+    GPtrArray *turned;    /* char *: directories that become files, or stand in the way of one */
+    GPtrArray *becoming;  /* char *: what is no directory here, but one in the release */
     Intents *intents;
     gint64 slots;   /* taken so far */
     GArray *bays;   /* int: opened, as intents->bays */
@@ -71,6 +74,15 @@ gboolean arranger_merge(Arranger *a, const Case *c, GError **error);
 /* Where the report wants it: what lies there against what the release brings. */
 gboolean arranger_show(Arranger *a, const Case *c, GError **error);
 
+/* What neither comes nor goes by this change, whoever brought it: the manifest or the host keeps it off. */
+gboolean arranger_keeps_off(const Arranger *a, const char *path);
+
+/* --- files_turn.c: c->old is a directory and c->new none, or the other way round --- */
+
+gboolean arranger_to_file(Arranger *a, const Case *c, GError **error);      /* a directory lies there, or nothing */
+gboolean arranger_to_directory(Arranger *a, const Case *c, GError **error); /* something lies there, no directory */
+
 /* Lines of the report. */
 void arranger_note(Arranger *a, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void arranger_conflict(Arranger *a, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void arranger_stuck(Arranger *a, const char *format, ...) G_GNUC_PRINTF(2, 3); /* --take-release does not help */

@@ -22,6 +22,11 @@ void found_clear(Found *live)
     g_free(live->name);
 }
 
+static gboolean is_listed(const GPtrArray *paths, const char *path)
+{
+    return g_ptr_array_find_with_equal_func((GPtrArray *)paths, path, g_str_equal, NULL);
+}
+
 /* A link that a user made on the way is never followed: what lies behind it is not the app's to change. */
 static void enter(Arranger *a, const char *directory)
 {
@@ -33,14 +38,15 @@ static void enter(Arranger *a, const char *directory)
     a->parent_dir = g_strdup(directory);
     g_clear_pointer(&a->blocked, g_free);
     a->parent = ground_directory(a->ground, directory, &local);
-    if (a->parent < 0 && ground_exists(a->ground, directory))
+    if (a->parent < 0 && !is_listed(a->becoming, directory) && ground_exists(a->ground, directory))
         a->blocked = g_strdup_printf("%s is no directory here", directory);
 }
 
 void found_look(Arranger *a, const char *path, Found *live)
 {
     g_autofree char *directory = g_path_get_dirname(path);
-    live->path = path;
+    found_clear(live);
+    *live = (Found){.path = path};
     live->name = g_path_get_basename(path);
     enter(a, directory);
     if (a->parent < 0 || fstatat(a->parent, live->name, &live->st, AT_SYMLINK_NOFOLLOW) != 0)
@@ -147,10 +153,10 @@ static Intent *intend(Arranger *a, IntentKind kind, const char *path, const Foun
         return NULL;
     Intent *intent = g_new0(Intent, 1);
     *intent = (Intent){.kind = (int)kind, .path = g_strdup(path), .bay = bay, .slot = a->slots++};
-    if (live->type) {
+    if (live->type)
         intent->old_inode = (gint64)live->st.st_ino;
+    if (live->type && live->type != 'd') /* a directory changes when what is in it goes; it must be empty then */
         intent->old_ctime_ns = ctime_of(&live->st);
-    }
     g_ptr_array_add(a->intents->list, intent);
     return intent;
 }
@@ -238,7 +244,7 @@ gboolean arranger_make_directory(Arranger *a, const char *path, GError **error)
     char name[24];
     g_auto(Found) live = {0};
     found_look(a, path, &live);
-    Intent *intent = intend(a, INTENT_ADD, path, &live, error);
+    Intent *intent = intend(a, live.type ? INTENT_REPLACE : INTENT_ADD, path, &live, error);
     if (!intent || a->looks)
         return intent != NULL;
     int bay = g_array_index(a->bays, int, intent->bay);
@@ -274,7 +280,7 @@ gboolean arranger_bring(Arranger *a, const Case *c, GError **error)
 
 gboolean arranger_remove(Arranger *a, const Case *c, GError **error)
 {
-    a->report->n[LAYOUT_REMOVES]++;
+    a->report->n[LAYOUT_REMOVES] += c->live->type != 'd';
     return intend(a, INTENT_REMOVE, c->live->path, c->live, error) != NULL;
 }
 
@@ -287,13 +293,29 @@ void arranger_note(Arranger *a, const char *format, ...)
     g_ptr_array_add(a->report->notes, part_printable(text));
 }
 
+static void conflict_add(Arranger *a, const char *hint, const char *text)
+{
+    LayoutConflict *conflict = g_new0(LayoutConflict, 1);
+    *conflict = (LayoutConflict){part_printable(text), hint};
+    g_ptr_array_add(a->report->conflicts, conflict);
+}
+
 void arranger_conflict(Arranger *a, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     g_autofree char *text = g_strdup_vprintf(format, args);
     va_end(args);
-    g_ptr_array_add(a->report->conflicts, part_printable(text));
+    conflict_add(a, LAYOUT_CONFLICT_HINT, text);
+}
+
+void arranger_stuck(Arranger *a, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    conflict_add(a, LAYOUT_STUCK_HINT, text);
 }
 
 gboolean arranger_keep(Arranger *a, const Case *c, GError **error)

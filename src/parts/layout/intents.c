@@ -4,6 +4,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -303,23 +304,47 @@ static gboolean failed(const Move *move, const char *what, GError **error)
 
 /* --- there --- */
 
+static gboolean was_changed(const Move *move, GError **error)
+{
+    g_autofree char *shown = fs_display(move->intent->path);
+    fault_set(error, FAULT_BUSY, "%s was changed after the update had looked at it", shown);
+    return fault_hint(error, "try again when nobody edits the app's files");
+}
+
 static gboolean is_as_it_was(const Move *move, GError **error)
 {
     const Intent *intent = move->intent;
     gint64 ctime_ns = 0, now = inode_in(move->parent, move->name, &ctime_ns);
     if ((intent->new_inode && now == intent->new_inode) ||
-        (now == intent->old_inode && (!now || ctime_ns == intent->old_ctime_ns)) ||
+        (now == intent->old_inode && (!now || !intent->old_ctime_ns || ctime_ns == intent->old_ctime_ns)) ||
         (!now && intent->kind == INTENT_REMOVE && inode_in(move->bay, move->slot, NULL) == intent->old_inode))
         return TRUE;
-    g_autofree char *shown = fs_display(intent->path);
-    fault_set(error, FAULT_BUSY, "%s was changed after the update had looked at it", shown);
-    return fault_hint(error, "try again when nobody edits the app's files");
+    return was_changed(move, error);
+}
+
+/* A directory that gives way: what came into it since it was looked at is somebody's. */
+static gboolean is_empty_if_directory(const Move *move, gint64 now, GError **error)
+{
+    if (!now || now != move->intent->old_inode || move->intent->old_ctime_ns)
+        return TRUE;
+    fs_fd int fd = fs_open_beneath(move->parent, move->name, O_RDONLY | O_DIRECTORY, 0, error);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    if (!directory)
+        return fd < 0 ? FALSE : failed(move, "look into", error);
+    fs_fd_steal(&fd);
+    gboolean empty = TRUE;
+    for (struct dirent *entry; empty && (entry = readdir(directory));)
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    closedir(directory);
+    return empty || was_changed(move, error);
 }
 
 static gboolean move_there(const Move *move, GError **error)
 {
     const Intent *intent = move->intent;
     gint64 now = inode_in(move->parent, move->name, NULL);
+    if (!is_empty_if_directory(move, now, error))
+        return FALSE;
     if (intent->kind == INTENT_REMOVE)
         return !now || renameat2(move->parent, move->name, move->bay, move->slot, RENAME_NOREPLACE) == 0 ||
                failed(move, "remove", error);

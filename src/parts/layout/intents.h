@@ -16,7 +16,8 @@ typedef struct Intent {
     char *path;                     /* as in the release: of a file, a link, or an empty directory that is new */
     gint64 bay, slot;               /* index of its bay; its name there is the number */
     gint64 new_inode;               /* of what was prepared; 0: nothing */
-    gint64 old_inode, old_ctime_ns; /* of what was there when it was looked at; 0: nothing */
+    gint64 old_inode, old_ctime_ns; /* of what was there when it was looked at; 0: nothing. A directory has no time
+                                     * here, and must be empty when it goes */
 } Intent;
 
 /* The directory that a bay lies in, by which a file system that is not mounted is told from one that is. */

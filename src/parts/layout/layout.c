@@ -7,10 +7,16 @@
 
 const LayoutDriver *const layout_drivers[] = {&layout_releases, &layout_files, NULL};
 
+static void conflict_free(gpointer data)
+{
+    g_free(((LayoutConflict *)data)->text);
+    g_free(data);
+}
+
 void layout_report_init(LayoutReport *report, gboolean diffs)
 {
     *report = (LayoutReport){.notes = g_ptr_array_new_with_free_func(g_free),
-                             .conflicts = g_ptr_array_new_with_free_func(g_free),
+                             .conflicts = g_ptr_array_new_with_free_func(conflict_free),
                              .diffs = diffs ? g_ptr_array_new_with_free_func(g_free) : NULL};
 }
 

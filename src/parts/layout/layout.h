@@ -14,16 +14,21 @@ typedef struct LayoutChange {
 
 typedef enum { LAYOUT_ADDS, LAYOUT_REPLACES, LAYOUT_MERGES, LAYOUT_REMOVES, LAYOUT_N_DEEDS } LayoutDeed;
 
+typedef struct LayoutConflict {
+    char *text;
+    const char *hint; /* static */
+} LayoutConflict;
+
 /* What comes of it, for people: char *, owned. */
 typedef struct LayoutReport {
     GPtrArray *notes;
-    GPtrArray *conflicts;    /* nothing may change as long as there is one */
+    GPtrArray *conflicts;    /* LayoutConflict: nothing may change as long as there is one */
     GPtrArray *diffs;        /* of what the user edited, several lines each, as of diff -u; NULL: not wanted. They show
                               * values, which may be secret: for the terminal of whoever asks, never for logs or JSON */
     guint n[LAYOUT_N_DEEDS]; /* files */
 } LayoutReport;
 
-/* What helps against a conflict, of either kind. */
+#define LAYOUT_STUCK_HINT "move it away, or have the release mended"
 #define LAYOUT_CONFLICT_HINT                                                                                           \
     "settle it by hand, or say --take-release: the release's file comes, and yours is kept beside it"
 
