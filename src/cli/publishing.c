@@ -57,6 +57,7 @@ static gboolean release_options(const Call *call, ReleaseHttpOptions *options, G
     const Options *given = &call->options;
     *options = (ReleaseHttpOptions){
         .out = given->out,
+        .app = given->name,
         .key_file = given->key,
         .passphrase_file = given->passphrase_file,
         .is_unsigned = given->unsigned_index,

@@ -104,6 +104,7 @@ static int by_sftp(Call *call, GError **error)
     ReleaseSftpOptions options = {.version = argument(call, 1),
                                   .destination = argument(call, 2),
                                   .tree = argument(call, 3) ? argument(call, 3) : ".",
+                                  .app = given->name,
                                   .key_file = given->key,
                                   .passphrase_file = given->passphrase_file,
                                   .is_unsigned = given->unsigned_index,
@@ -156,8 +157,8 @@ static int by_manifest(Call *call, GError **error)
 const ReleaseKind release_kinds[] = {
     {"git", "a commit and a tag, pushed together", by_git, 2, "dry-run name message sign remote"},
     {"http", "a folder for a web server", release_by_http, 2,
-     "out key channel changelog severity withdraw reason unsigned passphrase-file dry-run"},
-    {"sftp", "an archive on a server", by_sftp, 4, "key unsigned passphrase-file dry-run host-key ssh-key"},
+     "out key channel changelog severity withdraw reason unsigned passphrase-file dry-run name"},
+    {"sftp", "an archive on a server", by_sftp, 4, "key unsigned passphrase-file dry-run name host-key ssh-key"},
     {"manifest", "the manifest and its version alone", by_manifest, 2, "dry-run name"},
 };
 const guint n_release_kinds = G_N_ELEMENTS(release_kinds);

@@ -48,18 +48,37 @@ static const ReleaseKind *ask_kind(GError **error)
     return kind;
 }
 
+/* One that names no app is asked for its name. */
+static Manifest *read_named(int dirfd, const char *file, Options *options, GError **error)
+{
+    g_autofree char *bytes = NULL, *again = NULL;
+    gsize size;
+    g_autoptr(GError) local = NULL;
+    Manifest *manifest = own_manifest_read(dirfd, file, options->name, &bytes, &size, &local);
+    if (manifest)
+        return manifest;
+    g_autoptr(Manifest) nameless = options->name ? NULL : own_manifest_read(dirfd, file, "app", &again, &size, NULL);
+    if (!nameless) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return NULL;
+    }
+    if (!ask_into(&options->name, "What is the app called?", NULL, error))
+        return NULL;
+    g_clear_pointer(&bytes, g_free);
+    return own_manifest_read(dirfd, file, options->name, &bytes, &size, error);
+}
+
 /* The manifest's version; NULL: there is no manifest here. FALSE with *error if it cannot be read. */
-static gboolean read_version(char **version, GError **error)
+static gboolean read_version(Options *options, char **version, GError **error)
 {
     *version = NULL;
     fs_fd int dirfd = fs_open_dir(".", error);
-    g_autofree char *name = NULL, *bytes = NULL;
-    gsize size;
+    g_autofree char *name = NULL;
     if (dirfd < 0 || !own_manifest_find(dirfd, ".", &name, error))
         return FALSE;
     if (!name)
         return TRUE;
-    g_autoptr(Manifest) manifest = own_manifest_read(dirfd, name, &bytes, &size, error);
+    g_autoptr(Manifest) manifest = read_named(dirfd, name, options, error);
     if (!manifest)
         return FALSE;
     *version = g_strdup(manifest->version);
@@ -97,7 +116,7 @@ static gboolean ask_rest(Talk *talk, GError **error)
     Options *options = &talk->call->options;
     g_autofree char *now = NULL;
     const char *kind = talk->kind->name;
-    if (!read_version(&now, error))
+    if (!read_version(options, &now, error))
         return FALSE;
     if (strcmp(kind, "http") == 0)
         return (talk->tree = ask("Which folder?", ".", error)) &&

@@ -38,28 +38,37 @@ DocumentLanguage own_manifest_language(const char *name)
     return g_str_has_suffix(name, ".json") ? DOCUMENT_JSON : DOCUMENT_YAML;
 }
 
-static Manifest *manifest_of(const char *bytes, gsize size, const char *name, GError **error)
+static gboolean name_app(Manifest *manifest, const char *name, const char *app, GError **error)
+{
+    if (!manifest->app)
+        manifest->app = g_strdup(app);
+    if (manifest->app && app_name_is_valid(manifest->app))
+        return TRUE;
+    if (!manifest->app) {
+        fault_set(error, FAULT_MANIFEST, "%s: a release that is published must name its 'app'", name);
+        return fault_hint(error, "say --name NAME, or write it there: app: NAME");
+    }
+    return fault_set(error, FAULT_MANIFEST,
+                     "%s: 'app' must be at most 32 of a-z, 0-9, '_' and '-', and begin with a letter or digit", name);
+}
+
+static Manifest *manifest_of(const char *bytes, gsize size, const char *name, const char *app, GError **error)
 {
     Node *document = document_parse(own_manifest_language(name), bytes, size, name, FAULT_MANIFEST, error);
     g_autoptr(Manifest) manifest = document ? manifest_read(document, name, error) : NULL;
-    if (!manifest)
-        return NULL;
-    if (!manifest->app) {
-        fault_set(error, FAULT_MANIFEST, "%s: a release that is published must name its 'app'", name);
-        return NULL;
-    }
-    if (!app_name_is_valid(manifest->app)) {
-        fault_set(error, FAULT_MANIFEST,
-                  "%s: 'app' must be at most 32 of a-z, 0-9, '_' and '-', and begin with a letter or digit", name);
-        return NULL;
-    }
-    return g_steal_pointer(&manifest);
+    return manifest && name_app(manifest, name, app, error) ? g_steal_pointer(&manifest) : NULL;
 }
 
-Manifest *own_manifest_read(int dirfd, const char *name, char **bytes, gsize *size, GError **error)
+Manifest *own_manifest_read(int dirfd, const char *name, const char *app, char **bytes, gsize *size, GError **error)
 {
     *bytes = fs_read(dirfd, name, DOCUMENT_MAX_BYTES, size, error);
-    return *bytes ? manifest_of(*bytes, *size, name, error) : NULL;
+    return *bytes ? manifest_of(*bytes, *size, name, app, error) : NULL;
+}
+
+gboolean own_manifest_check_app(const Manifest *manifest, const char *name, const char *app, GError **error)
+{
+    return !app || strcmp(app, manifest->app) == 0 ||
+           fault_set(error, FAULT_POLICY, "%s is the manifest of '%s', not of '%s'", name, manifest->app, app);
 }
 
 /* --- versions --------------------------------------------------------------------------------------------------- */
@@ -123,14 +132,13 @@ static gboolean edit(int dirfd, const ReleaseManifestOptions *options, ReleaseMa
 {
     gsize size, edited_size;
     g_autofree char *bytes = NULL;
-    g_autoptr(Manifest) manifest = own_manifest_read(dirfd, report->file, &bytes, &size, error);
+    g_autoptr(Manifest) manifest = own_manifest_read(dirfd, report->file, options->app, &bytes, &size, error);
     if (!manifest)
         return FALSE;
     report->app = g_strdup(manifest->app);
     report->from = g_strdup(manifest->version);
-    if (options->app && strcmp(options->app, manifest->app) != 0)
-        return fault_set(error, FAULT_POLICY, "%s is the manifest of '%s', not of '%s'", report->file, manifest->app,
-                         options->app);
+    if (!own_manifest_check_app(manifest, report->file, options->app, error))
+        return FALSE;
     if (!options->wish)
         return fault_set(error, FAULT_USAGE, "release: there is %s already, and no VERSION to bring it to",
                          report->file) ||
@@ -144,7 +152,7 @@ static gboolean edit(int dirfd, const ReleaseManifestOptions *options, ReleaseMa
                                   ? version_edit(own_manifest_language(report->file), bytes, size, report->file,
                                                  report->version, &edited_size, error)
                                   : NULL;
-    g_autoptr(Manifest) again = edited ? manifest_of(edited, edited_size, report->file, error) : NULL;
+    g_autoptr(Manifest) again = edited ? manifest_of(edited, edited_size, report->file, options->app, error) : NULL;
     if (!again)
         return FALSE;
     report->released = g_strdup(again->released);
@@ -186,7 +194,7 @@ static gboolean write_new(int dirfd, const ReleaseManifestOptions *options, Rele
         return FALSE;
     report->version = own_version_meant(options->wish ? options->wish : FIRST_VERSION, NULL, error);
     g_autofree char *bytes = report->version ? new_manifest(report->app, report->version) : NULL;
-    g_autoptr(Manifest) manifest = bytes ? manifest_of(bytes, strlen(bytes), report->file, error) : NULL;
+    g_autoptr(Manifest) manifest = bytes ? manifest_of(bytes, strlen(bytes), report->file, NULL, error) : NULL;
     if (!manifest || options->dry_run)
         return manifest != NULL;
     return fs_write_atomic(dirfd, report->file, bytes, strlen(bytes), 0644, error);

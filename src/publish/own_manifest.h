@@ -9,8 +9,12 @@
  * `path` is what errors call the directory. The caller frees. */
 gboolean own_manifest_find(int dirfd, const char *path, char **name, GError **error);
 
-/* Reads and checks it; it must name an app that can be published. FAULT_MANIFEST. The caller frees both. */
-Manifest *own_manifest_read(int dirfd, const char *name, char **bytes, gsize *size, GError **error);
+/* Reads and checks it. It must name an app that can be published; `app` (may be NULL) is its name where it says none.
+ * FAULT_MANIFEST. The caller frees both. */
+Manifest *own_manifest_read(int dirfd, const char *name, const char *app, char **bytes, gsize *size, GError **error);
+
+/* Whether it is the manifest of `app` (NULL: of any); FAULT_POLICY. `name` is the file's. */
+gboolean own_manifest_check_app(const Manifest *manifest, const char *name, const char *app, GError **error);
 
 /* The language of a manifest by its name. */
 DocumentLanguage own_manifest_language(const char *name);

@@ -132,7 +132,7 @@ static gboolean find_last(ReleaseGitPlan *plan, GError **error)
     return tags != NULL;
 }
 
-static gboolean read_manifest(ReleaseGitPlan *plan, GError **error)
+static gboolean read_manifest(ReleaseGitPlan *plan, const char *app, GError **error)
 {
     fs_fd int dirfd = fs_open_dir(plan->directory, error);
     if (dirfd < 0 || !own_manifest_find(dirfd, plan->directory, &plan->manifest, error))
@@ -143,8 +143,8 @@ static gboolean read_manifest(ReleaseGitPlan *plan, GError **error)
                fault_hint(error, "'liftlock release manifest' writes one");
     gsize size;
     g_autofree char *bytes = NULL;
-    g_autoptr(Manifest) manifest = own_manifest_read(dirfd, plan->manifest, &bytes, &size, error);
-    if (!manifest)
+    g_autoptr(Manifest) manifest = own_manifest_read(dirfd, plan->manifest, app, &bytes, &size, error);
+    if (!manifest || !own_manifest_check_app(manifest, plan->manifest, app, error))
         return FALSE;
     plan->app = g_strdup(manifest->app);
     plan->from = g_strdup(manifest->version);
@@ -172,9 +172,6 @@ static char *last_app(const ReleaseGitPlan *plan)
 static gboolean check_app(const ReleaseGitPlan *plan, const char *wish, GError **error)
 {
     g_autofree char *last = !wish && plan->last ? last_app(plan) : NULL;
-    if (wish && strcmp(wish, plan->app) != 0)
-        return fault_set(error, FAULT_POLICY, "%s is the manifest of '%s', not of '%s'", plan->manifest, plan->app,
-                         wish);
     if (!last || strcmp(last, plan->app) == 0)
         return TRUE;
     g_autofree char *shown = shown_text(last);
@@ -193,14 +190,20 @@ static gboolean is_released(const ReleaseGitPlan *plan)
     return g_strcmp0(commit, plan->head) == 0 && version_compare(plan->last, plan->from) == 0;
 }
 
-/* With tags the last one counts, without any the manifest. A bump on what is released already, perhaps by a run that
+/* What a bump adds to: the last tag, or the manifest's version where that is ahead of it. */
+static const char *bump_base(const ReleaseGitPlan *plan)
+{
+    gboolean ahead = plan->last && version_is_ordered(plan->from) && version_compare(plan->from, plan->last) > 0;
+    return plan->last && !ahead ? plan->last : plan->from;
+}
+
+/* A bump on what is released already, perhaps by a run that
  * was interrupted before the push, means that release. */
 static gboolean choose_version(ReleaseGitPlan *plan, const char *wish, GError **error)
 {
-    const char *base = plan->last ? plan->last : plan->from;
     gboolean bumps = wish && g_strv_contains(version_part_names, wish);
     g_autofree char *meant =
-        !wish || (bumps && is_released(plan)) ? g_strdup(plan->from) : own_version_meant(wish, base, error);
+        !wish || (bumps && is_released(plan)) ? g_strdup(plan->from) : own_version_meant(wish, bump_base(plan), error);
     if (!meant)
         return FALSE;
     if (!version_is_ordered(meant))
@@ -260,9 +263,10 @@ gboolean release_git_plan(const ReleaseGitOptions *options, ReleaseGitPlan *plan
 {
     *plan = (ReleaseGitPlan){.directory = g_strdup(options->directory)};
     if (!read_state(plan, error) || !work_tree_check(plan->directory, TRUE, NULL, error) ||
-        !read_manifest(plan, error) || !find_last(plan, error) || !choose_version(plan, options->wish, error) ||
-        !look_at_tag(plan, error) || !check_version(plan, options->wish, error) ||
-        !check_app(plan, options->app, error) || !find_remote(plan, options->remote, error))
+        !read_manifest(plan, options->app, error) || !find_last(plan, error) ||
+        !choose_version(plan, options->wish, error) || !look_at_tag(plan, error) ||
+        !check_version(plan, options->wish, error) || !check_app(plan, options->app, error) ||
+        !find_remote(plan, options->remote, error))
         return FALSE;
     plan->message = options->message ? g_strdup(options->message) : g_strdup_printf("%s %s", plan->app, plan->version);
     plan->sign = options->sign || wants_signature(plan);

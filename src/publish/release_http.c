@@ -292,7 +292,7 @@ gboolean release_http(const ReleaseHttpOptions *options, ReleaseHttpReport *repo
         return FALSE;
     fs_fd int out = options->dry_run ? -1 : open_out(options->out, TRUE, error);
     gboolean ready = out >= 0 || options->dry_run;
-    g_autoptr(ReleaseTree) tree = ready ? release_tree_open(options->tree, options->out, error) : NULL;
+    g_autoptr(ReleaseTree) tree = ready ? release_tree_open(options->tree, options->app, options->out, error) : NULL;
     const char *channel = tree ? choose_channel(options, tree->manifest, error) : NULL;
     if (!channel || !check_key_place(options, error))
         return FALSE;

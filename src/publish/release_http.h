@@ -17,6 +17,7 @@ typedef struct ReleaseHttpOptions {
     const char *key_file;             /* secret key; NULL only together with is_unsigned */
     const char *passphrase_file;      /* see keys_open */
     gboolean is_unsigned;             /* an index without signature: for trust level checksum */
+    const char *app;                  /* NULL: as the manifest says */
     const char *tree;                 /* what to publish (not for withdraw) */
     const char *channel;              /* NULL: stable; a pre-release needs one, and not stable */
     const char *changelog, *severity; /* NULL: the manifest's, none */

@@ -81,7 +81,7 @@ static gboolean check_wishes(const ReleaseSftpOptions *options, GError **error)
 static gboolean open_tree(Upload *upload, GError **error)
 {
     const ReleaseSftpOptions *options = upload->options;
-    upload->tree = release_tree_open(options->tree, "", error);
+    upload->tree = release_tree_open(options->tree, options->app, "", error);
     if (!upload->tree)
         return FALSE;
     const Manifest *manifest = upload->tree->manifest;

@@ -15,6 +15,7 @@ typedef struct ReleaseSftpOptions {
     const char *destination; /* [USER@]HOST:PATH or sftp://[USER@]HOST[:PORT]/PATH; a PATH that ends in "/" is a
                                 directory, else the archive's own name */
     const char *version;     /* must be the manifest's */
+    const char *app;         /* NULL: as the manifest says */
     const char *tree;
     const char *key_file, *passphrase_file; /* as in ReleaseHttpOptions */
     gboolean is_unsigned;

@@ -27,7 +27,7 @@ void release_tree_free(ReleaseTree *tree)
     g_free(tree);
 }
 
-static gboolean read_manifest(ReleaseTree *tree, GError **error)
+static gboolean read_manifest(ReleaseTree *tree, const char *app, GError **error)
 {
     if (!own_manifest_find(tree->dirfd, tree->path, &tree->manifest_name, error))
         return FALSE;
@@ -36,8 +36,8 @@ static gboolean read_manifest(ReleaseTree *tree, GError **error)
         return fault_hint(error, "put a file %s into it that names at least 'app' and 'version'", manifest_names[0]);
     }
     tree->manifest =
-        own_manifest_read(tree->dirfd, tree->manifest_name, &tree->manifest_bytes, &tree->manifest_size, error);
-    return tree->manifest != NULL;
+        own_manifest_read(tree->dirfd, tree->manifest_name, app, &tree->manifest_bytes, &tree->manifest_size, error);
+    return tree->manifest && own_manifest_check_app(tree->manifest, tree->manifest_name, app, error);
 }
 
 /* --- what is packed ----------------------------------------------------------------------------------------- */
@@ -104,7 +104,7 @@ static void set_time(ReleaseTree *tree)
         tree->time_s = MIN(tree->time_s, clock_now_s());
 }
 
-ReleaseTree *release_tree_open(const char *path, const char *out, GError **error)
+ReleaseTree *release_tree_open(const char *path, const char *app, const char *out, GError **error)
 {
     g_autoptr(ReleaseTree) tree = g_new0(ReleaseTree, 1);
     char real[PATH_MAX];
@@ -115,7 +115,7 @@ ReleaseTree *release_tree_open(const char *path, const char *out, GError **error
         fault_set(error, FAULT_USAGE, "%s", local->message);
         return NULL;
     }
-    if (!read_manifest(tree, error) || !set_exclude(tree, out, error) ||
+    if (!read_manifest(tree, app, error) || !set_exclude(tree, out, error) ||
         !fs_walk(tree->dirfd, ".", count_entry, tree, error))
         return NULL;
     set_time(tree);

@@ -16,8 +16,9 @@ typedef struct ReleaseTree {
     gint64 time_s;         /* that all files of the archive get */
 } ReleaseTree;
 
-/* Opens a tree and reads and checks its manifest. `out` is left out of it, as is .git. FAULT_USAGE, FAULT_MANIFEST. */
-ReleaseTree *release_tree_open(const char *path, const char *out, GError **error);
+/* Opens a tree and reads and checks its manifest, which is of `app` (NULL: as it says). `out` is left out of the tree,
+ * as is .git. FAULT_USAGE, FAULT_MANIFEST, FAULT_POLICY. */
+ReleaseTree *release_tree_open(const char *path, const char *app, const char *out, GError **error);
 void release_tree_free(ReleaseTree *tree);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ReleaseTree, release_tree_free)
 

@@ -59,6 +59,21 @@ expect_exit 2 lift release manifest 2.0.0 --sign
 expect_text "$err" "liftlock: release: --sign means nothing to 'manifest'"
 commit manifest
 
+note "a manifest that names no app: who publishes it does"
+as_user mkdir "$work/nameless"
+echo 'version: "1.2.3"' | put "$work/nameless/update-manifest.yaml"
+nameless() { as_user sh -c "cd '$work/nameless' && liftlock release $*"; }
+expect_exit 1 nameless manifest 1.2.3
+expect_text "$err" "liftlock: update-manifest.yaml: a release that is published must name its 'app'"
+hint "say --name NAME, or write it there: app: NAME"
+expect_exit 0 nameless manifest 1.2.4 --name films
+expect_same 'and nothing else' "$(cat "$work/nameless/update-manifest.yaml")" 'version: "1.2.4"'
+expect_exit 0 nameless http . --out "$work/nameless-web" --name films --unsigned
+ok 'its archive is called so' test -e "$work/nameless-web/films-1.2.4.tar.zst"
+echo 'app: films' | as_user tee -a "$work/nameless/update-manifest.yaml" >/dev/null
+expect_exit 3 nameless http . --out "$work/nameless-web" --name books --unsigned
+expect_text "$err" "liftlock: update-manifest.yaml is the manifest of 'films', not of 'books'"
+
 note "by git: the manifest's own version first"
 expect_exit 2 lift release git
 expect_text "$err" "liftlock: there is no remote 'origin' to push to"
