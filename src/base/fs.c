@@ -172,7 +172,16 @@ static int make_one(int parent, const char *name, mode_t mode, gboolean trusted)
     return fs_fd_steal(&fd);
 }
 
-static gboolean make_all(int start, const char *path, mode_t mode, gboolean trusted, GError **error)
+static gboolean is_last(char *const *part)
+{
+    while (*++part)
+        if (**part && !g_str_equal(*part, "."))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean make_all(int start, const char *path, mode_t mode, mode_t parents_mode, gboolean trusted,
+                         GError **error)
 {
     g_auto(GStrv) parts = g_strsplit(path, "/", -1);
     fs_fd int at = openat(start, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -185,7 +194,7 @@ static gboolean make_all(int start, const char *path, mode_t mode, gboolean trus
             errno = EXDEV;
             return fs_refuse_open(error, errno, path);
         }
-        int next = make_one(at, *part, mode, trusted);
+        int next = make_one(at, *part, is_last(part) ? mode : parents_mode, trusted);
         if (next < 0)
             return errno == ELOOP || errno == EXDEV ? fs_refuse_open(error, errno, path)
                                                     : fs_refuse(error, errno, "make", path);
@@ -197,7 +206,7 @@ static gboolean make_all(int start, const char *path, mode_t mode, gboolean trus
 
 gboolean fs_make_dirs(int dirfd, const char *path, mode_t mode, GError **error)
 {
-    return path[0] == '/' ? fs_refuse_open(error, EXDEV, path) : make_all(dirfd, path, mode, FALSE, error);
+    return path[0] == '/' ? fs_refuse_open(error, EXDEV, path) : make_all(dirfd, path, mode, mode, FALSE, error);
 }
 
 gboolean fs_make_path(const char *path, mode_t mode, GError **error)
@@ -205,7 +214,7 @@ gboolean fs_make_path(const char *path, mode_t mode, GError **error)
     fs_fd int start = open(path[0] == '/' ? "/" : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (start < 0)
         return fs_refuse(error, errno, "make", path);
-    return make_all(start, path, mode, TRUE, error);
+    return make_all(start, path, mode, 0755, TRUE, error);
 }
 
 /* --- files as a whole --- */

@@ -30,7 +30,8 @@ int fs_open_beneath(int dirfd, const char *path, int flags, mode_t mode, GError 
 /* Makes `path` and its missing parents beneath dirfd, each with `mode`. An existing directory is good. */
 gboolean fs_make_dirs(int dirfd, const char *path, mode_t mode, GError **error);
 
-/* The same for an absolute path that the caller trusts. */
+/* The same for an absolute path that the caller trusts; its missing parents are for all to pass (0755), only the last
+ * one gets `mode`. */
 gboolean fs_make_path(const char *path, mode_t mode, GError **error);
 
 /* Replaces a file as a whole: temporary file beside it, fsync, rename, fsync of the directory.

@@ -62,7 +62,8 @@ static gboolean way_back_holds(Job *job, GError **error)
 static gboolean directories_make(Job *job, GError **error)
 {
     g_autofree char *wayback = g_build_filename(job->place->wayback, job->id, NULL);
-    const char *const paths[] = {job->place->hold, job->place->fence, job->place->shared, job->place->logs, wayback};
+    const char *const paths[] = {job->place->hold, job->place->fence,   job->place->shared,
+                                 job->place->logs, job->place->wayback, wayback};
     for (guint i = 0; i < G_N_ELEMENTS(paths); i++)
         if (!fs_make_path(paths[i], i < 4 ? 0755 : 0700, error))
             return FALSE;

@@ -395,8 +395,11 @@ static void test_make_dirs(Place *place, gconstpointer data)
     g_assert_false(fs_make_dirs(place->fd, "a/file/x", 0755, &error));
     assert_fault(error, FAULT_SYSTEM, "cannot make 'a/file/x': not a directory");
     g_autofree char *absolute = g_strconcat(place->path, "/p/q", NULL);
-    g_assert_true(fs_make_path(absolute, 0755, NULL));
-    g_assert_true(fs_exists(place->fd, "p/q"));
+    g_assert_true(fs_make_path(absolute, 0700, NULL));
+    g_assert_cmpint(fstatat(place->fd, "p", &st, 0), ==, 0);
+    g_assert_cmpint(st.st_mode & 07777, ==, 0755);
+    g_assert_cmpint(fstatat(place->fd, "p/q", &st, 0), ==, 0);
+    g_assert_cmpint(st.st_mode & 07777, ==, 0700);
 }
 
 /* --- links and names --- */

@@ -16,14 +16,16 @@ static const char header[] = "# Written by liftlock; 'liftlock auto' writes it a
  * drops rights for its children (setuid, chown), looks at the app's processes (ptrace) and may end what it started. The
  * release's own checks and the operator's commands that tell of a failure run in here too, and must find what they find
  * elsewhere: so the same /tmp, places to write to outside the system's own, and no ban on generated code.
- * RestrictSUIDSGID= would take openat2(2) away. */
+ * RestrictSUIDSGID= would take openat2(2) away, PrivateDevices= the TPM, which systemd-creds(1) asks for a credential
+ * that is bound to it. */
 static const char hardening[] =
     "NoNewPrivileges=yes\n"
     "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_KILL CAP_SETGID CAP_SETUID "
     "CAP_SYS_PTRACE\n"
     "ProtectSystem=full\n"
     "ProtectHome=read-only\n"
-    "PrivateDevices=yes\n"
+    "DevicePolicy=closed\n"
+    "DeviceAllow=/dev/tpmrm0 rw\n"
     "ProtectClock=yes\n"
     "ProtectControlGroups=yes\n"
     "ProtectHostname=yes\n"
