@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/sandbox.h"
 #include "delta/delta_write.h"
+#include "delta/pack.h"
 #include "libexec/child.h"
 
 #include <errno.h>
@@ -79,12 +80,42 @@ static Node *do_delta(const ChildRequest *request, GError **error)
     return answer;
 }
 
+/* "0 1 7 ": the places of those marked. */
+static gboolean *take_frames(const PackTable *table, const char *text)
+{
+    gboolean *frames = g_new0(gboolean, table->frames->len + 1);
+    for (char *at = (char *)text, *end = NULL; *at; at = end) {
+        guint64 i = g_ascii_strtoull(at, &end, 10);
+        if (end == at)
+            break;
+        if (i < table->frames->len)
+            frames[i] = TRUE;
+    }
+    return frames;
+}
+
+static Node *do_frames(const ChildRequest *request, GError **error)
+{
+    gsize pack_size = 0, table_size = 0;
+    g_autoptr(TreeInventory) inventory = take_inventory(request, "the release's inventory", error);
+    const guint8 *bytes = inventory ? map(request->fds[SECOND], &table_size, error) : NULL;
+    g_autoptr(PackTable) table = bytes ? pack_table_read(bytes, table_size, inventory, error) : NULL;
+    const guint8 *pack = table ? map(request->fds[FIRST], &pack_size, error) : NULL;
+    if (!pack)
+        return NULL;
+    g_autofree gboolean *frames = take_frames(table, node_get_text(request->node, "frames", ""));
+    if (!pack_write(table, inventory, frames, pack, pack_size, request->fds[TREE], tell, NULL, error))
+        return NULL;
+    return node_new_map();
+}
+
 static const struct {
     const char *name;
     gboolean tree; /* the first descriptor is a directory */
     Node *(*run)(const ChildRequest *request, GError **error);
 } operations[] = {
     {"delta", TRUE, do_delta},
+    {"frames", FALSE, do_frames},
 };
 
 static gboolean confine(const ChildRequest *request, gboolean tree, GError **error)

@@ -6,6 +6,7 @@
 #include "base/remote.h"
 #include "delta/delta_assemble.h"
 #include "delta/delta_make.h"
+#include "delta/pack_assemble.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -102,6 +103,53 @@ static gboolean run_inventory(char **args, GError **error)
     return inventory && g_file_set_contents(args[1], text, (gssize)size, error);
 }
 
+/* pack TREE PACK TABLE */
+static gboolean run_pack(char **args, GError **error)
+{
+    fs_fd int tree = fs_open_dir(args[0], error), out = -1;
+    if (tree < 0)
+        return FALSE;
+    out = open(args[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (out < 0)
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot write '%s'", args[1]);
+    g_autoptr(GByteArray) table = pack_make(tree, out, error);
+    return table && save(args[2], table, error);
+}
+
+static gboolean read_text(const char *path, char **text, gsize *size, GError **error)
+{
+    return strcmp(path, "-") == 0 || g_file_get_contents(path, text, size, error);
+}
+
+/* unpack OLD INVENTORY PACK TABLE NEW-INVENTORY NEW DIGEST: OLD "-": there is none */
+static gboolean run_unpack(char **args, GError **error)
+{
+    PackAssembly assembly = {.old_dirfd = -1, .new_digest = args[6], .link = TRUE};
+    g_autofree char *old_text = NULL, *new_text = NULL;
+    fs_fd int old = -1, pack = open(args[2], O_RDONLY | O_CLOEXEC), table = open(args[3], O_RDONLY | O_CLOEXEC),
+              new = -1;
+    if (strcmp(args[0], "-") != 0 && (old = fs_open_dir(args[0], error)) < 0)
+        return FALSE;
+    if (pack < 0 || table < 0)
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", args[pack < 0 ? 2 : 3]);
+    if (!read_text(args[1], &old_text, &assembly.old_size, error) ||
+        !read_text(args[4], &new_text, &assembly.new_size, error) || (new = make_tree(args[5], error)) < 0)
+        return FALSE;
+    assembly.old_dirfd = old;
+    assembly.old_text = old_text;
+    assembly.new_text = new_text;
+    assembly.pack_fd = pack;
+    assembly.table_fd = table;
+    assembly.new_dirfd = new;
+    g_autoptr(GArray) ranges = pack_plan(&assembly, 0, error);
+    guint64 bytes = 0;
+    for (guint i = 0; ranges && i < ranges->len; i++)
+        bytes += g_array_index(ranges, PackRange, i).size;
+    if (ranges)
+        printf("%" G_GUINT64_FORMAT " bytes in %u ranges\n", bytes, ranges->len);
+    return ranges && pack_assemble(&assembly, error) && fs_sync_file_system(new, error);
+}
+
 static const struct {
     const char *name, *arguments;
     int n_args;
@@ -110,6 +158,8 @@ static const struct {
     {"make", "OLD NEW DELTA", 3, run_make},
     {"apply", "OLD INVENTORY|- DELTA NEW DIGEST|-", 5, run_apply},
     {"inspect", "DELTA", 1, run_inspect},
+    {"pack", "TREE PACK TABLE", 3, run_pack},
+    {"unpack", "OLD|- INVENTORY|- PACK TABLE NEW-INVENTORY NEW DIGEST", 7, run_unpack},
     {"inventory", "TREE INVENTORY", 2, run_inventory},
 };
 
