@@ -192,18 +192,23 @@ static gboolean note_entry(int parent, const char *name, const char *path, const
                            GError **error)
 {
     TreeHash *hash = data;
-    char type = S_ISREG(st->st_mode) ? 'f' : S_ISDIR(st->st_mode) ? 'd' : 'l', target[4097];
-    gssize n = 0;
     g_autofree char *shown = fs_display(path);
-    if (type == 'l' && !S_ISLNK(st->st_mode))
+    if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode) && !S_ISLNK(st->st_mode))
         return fault_set(error, FAULT_ARCHIVE, "'%s' is not a file, directory or link", shown);
-    if (type == 'l' && (n = readlinkat(parent, name, target, sizeof target - 1)) < 0)
-        return fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", shown);
     g_array_set_size(hash->entries, hash->entries->len + 1);
     Entry *entry = &g_array_index(hash->entries, Entry, hash->entries->len - 1);
-    *entry = (Entry){.type = type, .size = (guint64)n, .path = g_strdup(path)};
-    if (type != 'f')
-        entry->content = type == 'l' ? g_strndup(target, (gsize)n) : g_strdup("-");
+    entry->type = S_ISREG(st->st_mode) ? 'f' : S_ISDIR(st->st_mode) ? 'd' : 'l';
+    entry->path = g_strdup(path);
+    if (entry->type == 'l') {
+        char target[4097];
+        gssize n = readlinkat(parent, name, target, sizeof target - 1);
+        if (n < 0)
+            return fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", shown);
+        entry->content = g_strndup(target, (gsize)n);
+        entry->size = (guint64)n;
+    } else if (entry->type == 'd') {
+        entry->content = g_strdup("-");
+    }
     return TRUE;
 }
 
@@ -229,7 +234,7 @@ static GArray *tree_entries(int dirfd, const char *path, guint n_threads, GError
     if (hash.top < 0)
         return NULL;
     hash.method = method_new();
-    hash.entries = g_array_new(FALSE, FALSE, sizeof(Entry));
+    hash.entries = g_array_new(FALSE, TRUE, sizeof(Entry));
     g_array_set_clear_func(hash.entries, entry_clear);
     g_mutex_init(&hash.lock);
     gboolean good = fs_walk(dirfd, path, note_entry, &hash, error);

@@ -360,7 +360,8 @@ static gboolean check_head(const DeltaFile *file, const TreeInventory *old, cons
         return fault_set(error, FAULT_VERIFY, "the delta starts from another tree than the one here");
     if (file->memory_bytes > limits->memory_bytes)
         return fault_set(error, FAULT_REQUIREMENT,
-                         "applying the delta takes %" G_GUINT64_FORMAT " MiB of memory, allowed are %" G_GUINT64_FORMAT,
+                         "applying the delta takes %" G_GUINT64_FORMAT " MiB of memory, allowed are %" G_GUINT64_FORMAT
+                         " MiB",
                          (file->memory_bytes + 1048575) / 1048576, limits->memory_bytes / 1048576);
     return TRUE;
 }
