@@ -70,6 +70,14 @@ static gboolean write_pair(const char *secret_path, const char *public_path, con
     return dir >= 0 && fs_sync_dir(dir, error);
 }
 
+gboolean keys_write(const char *name, const char *secret, const char *public, GError **error)
+{
+    g_autofree char *base = base_of(name), *secret_path = g_strconcat(base, ".key", NULL),
+                    *public_path = g_strconcat(base, ".pub", NULL);
+    return is_absent(secret_path, error) && is_absent(public_path, error) &&
+           write_pair(secret_path, public_path, secret, public, error);
+}
+
 gboolean keys_generate(const char *name, const char *passphrase, MinisignPublic *key, GError **error)
 {
     g_autofree char *base = base_of(name), *secret_path = g_strconcat(base, ".key", NULL),
@@ -80,13 +88,12 @@ gboolean keys_generate(const char *name, const char *passphrase, MinisignPublic 
     if (!is_absent(secret_path, error) || !is_absent(public_path, error) ||
         !minisign_generate(passphrase, &secret, &public, error))
         return FALSE;
-    gboolean good = write_pair(secret_path, public_path, secret, public, error) && public_parse(public, key, error);
+    gboolean good = keys_write(name, secret, public, error) && public_parse(public, key, error);
     passphrase_free(secret);
     return good;
 }
 
-/* A key file as text; `private`: others must not be able to read it. The caller frees with passphrase_free. */
-static char *read_key_file(const char *path, gboolean private, GError **error)
+char *keys_read(const char *path, gboolean private, GError **error)
 {
     char buffer[FILE_MAX];
     struct stat st;
@@ -132,7 +139,7 @@ static MinisignSecret *open_text(const char *path, const char *text, const char 
 
 MinisignSecret *keys_open(const char *path, const char *passphrase_file, GError **error)
 {
-    char *text = read_key_file(path, TRUE, error);
+    char *text = keys_read(path, TRUE, error);
     MinisignSecret *secret = text ? open_text(path, text, passphrase_file, error) : NULL;
     passphrase_free(text);
     return secret;
@@ -140,7 +147,7 @@ MinisignSecret *keys_open(const char *path, const char *passphrase_file, GError 
 
 gboolean keys_show(const char *path, const char *passphrase_file, MinisignPublic *key, GError **error)
 {
-    char *text = read_key_file(path, FALSE, error);
+    char *text = keys_read(path, FALSE, error);
     if (!text)
         return FALSE;
     gboolean good = public_parse(text, key, NULL);

@@ -15,6 +15,13 @@ gboolean keys_show(const char *path, const char *passphrase_file, MinisignPublic
  * the terminal. A file that others may read is refused (FAULT_USAGE). */
 MinisignSecret *keys_open(const char *path, const char *passphrase_file, GError **error);
 
+/* Writes NAME.key (mode 0600) and NAME.pub with these texts; as keys_generate. */
+gboolean keys_write(const char *name, const char *secret, const char *public, GError **error);
+
+/* A key file as text; `private`: one that others may read is refused. FAULT_USAGE. The caller frees with
+ * passphrase_free. */
+char *keys_read(const char *path, gboolean private, GError **error);
+
 /* Whoever publishes the key with the release has no key any more: FAULT_USAGE if the file lies in what is published.
  * Either may be NULL. */
 gboolean keys_check_place(const char *key_file, const char *published, GError **error);

@@ -59,6 +59,11 @@ static Manifest *manifest_of(const char *bytes, gsize size, const char *name, co
     return manifest && name_app(manifest, name, app, error) ? g_steal_pointer(&manifest) : NULL;
 }
 
+Manifest *own_manifest_parse(const char *name, const char *bytes, gsize size, GError **error)
+{
+    return manifest_of(bytes, size, name, NULL, error);
+}
+
 Manifest *own_manifest_read(int dirfd, const char *name, const char *app, char **bytes, gsize *size, GError **error)
 {
     *bytes = fs_read(dirfd, name, DOCUMENT_MAX_BYTES, size, error);

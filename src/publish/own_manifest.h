@@ -16,6 +16,9 @@ Manifest *own_manifest_read(int dirfd, const char *name, const char *app, char *
 /* Whether it is the manifest of `app` (NULL: of any); FAULT_POLICY. `name` is the file's. */
 gboolean own_manifest_check_app(const Manifest *manifest, const char *name, const char *app, GError **error);
 
+/* The same for bytes that were read already. The caller frees. */
+Manifest *own_manifest_parse(const char *name, const char *bytes, gsize size, GError **error);
+
 /* The language of a manifest by its name. */
 DocumentLanguage own_manifest_language(const char *name);
 

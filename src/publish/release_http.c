@@ -93,7 +93,7 @@ static int open_out(const char *out, gboolean make, GError **error)
     return fs_fd_steal(&dir);
 }
 
-static gboolean channel_is_valid(const char *channel)
+gboolean release_channel_is_valid(const char *channel)
 {
     gsize size = strspn(channel, G_CSET_a_2_z G_CSET_DIGITS "_-");
     return size > 0 && size <= 32 && channel[size] == '\0' && g_ascii_isalnum(*channel);
@@ -102,7 +102,7 @@ static gboolean channel_is_valid(const char *channel)
 static const char *choose_channel(const ReleaseHttpOptions *options, const Manifest *manifest, GError **error)
 {
     const char *channel = options->channel ? options->channel : "stable";
-    if (!channel_is_valid(channel)) {
+    if (!release_channel_is_valid(channel)) {
         g_autofree char *quoted = schema_quote(channel);
         fault_set(error, FAULT_USAGE, "a channel is at most 32 of a-z, 0-9, '_' and '-', not %s", quoted);
         return NULL;

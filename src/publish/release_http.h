@@ -34,6 +34,9 @@ typedef struct ReleaseHttpReport {
 void release_http_report_clear(ReleaseHttpReport *report);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ReleaseHttpReport, release_http_report_clear)
 
+/* Whether it may be the name of a channel. */
+gboolean release_channel_is_valid(const char *channel);
+
 /* Publishes. A version that is listed with other bytes, or was withdrawn, is FAULT_POLICY; another publisher at work in
  * OUT FAULT_BUSY; an index that was not signed with this key FAULT_VERIFY. After a failure the index is as it was. */
 gboolean release_http(const ReleaseHttpOptions *options, ReleaseHttpReport *report, GError **error);

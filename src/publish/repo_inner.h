@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the files that change a repository's root. */
+#pragma once
+
+#include "publish/repo_edit.h"
+#include "publish/repo_report.h"
+
+/* Signatures that a root still needs, of its own keys and of those of the root before it (NULL: there is none). */
+gint64 repo_root_missing(const RepoFile *root, const RepoFile *before);
+
+/* A root with the signatures of `signed_already` (NULL: none) and of all keys at hand that count. The caller frees. */
+RepoFile *repo_root_sign(RepoKeys *keys, const Node *content, const RepoFile *before, const RepoFile *signed_already,
+                         GError **error);
+
+/* Publishes it if enough have signed, with what else is in the edit; else it waits in pending/. */
+gboolean repo_root_publish(RepoEdit *edit, const RepoFile *root, RepoReport *report, GError **error);
+
+/* FAULT_POLICY as long as the first root waits for signatures. */
+gboolean repo_is_published(const Repo *repo, GError **error);
+
+/* One line, not too long, UTF-8; NULL is good. FAULT_USAGE names the option. */
+gboolean repo_text_check(const char *option, const char *text, GError **error);
+
+/* Where a target lies: "targets/books/SHA256.books-1.0.0.tar.zst". The caller frees. */
+char *repo_target_file(const char *path, const char *sha256);
+
+/* Whether the name is one of a channel, and the version may be in it. FAULT_USAGE. */
+gboolean repo_channel_check(const char *channel, const char *app, const char *version, GError **error);
+
+/* The channel names the version, unless it names a higher one (then a note says so; with `must` it is FAULT_POLICY).
+ * *changed becomes TRUE if it did not before. */
+gboolean repo_channel_move(Node *content, const char *app, const char *version, const char *channel, gboolean must,
+                           RepoReport *report, gboolean *changed, GError **error);

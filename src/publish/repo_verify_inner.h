@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two halves of an audit. */
+#pragma once
+
+#include "publish/repo_edit.h"
+#include "publish/repo_verify.h"
+
+typedef struct Audit {
+    RepoAudit *result;
+    int dirfd;
+    gboolean light;
+    gint64 now_s;
+    GHashTable *known;                               /* paths that belong to the repository */
+    RepoFile *root, *timestamp, *snapshot, *targets; /* NULL: there is none that can be read */
+    GPtrArray *apps;                                 /* RepoFile */
+} Audit;
+
+void audit_wrong(Audit *audit, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void audit_note(Audit *audit, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void audit_fault(Audit *audit, const GError *error);
+void audit_file(Audit *audit, const char *path); /* it belongs here */
+
+/* Targets, blocks of releases, older metadata, and strays. */
+void audit_files(Audit *audit);
