@@ -15,7 +15,10 @@ typedef struct Options {
     char *data_from, *identity;
     char *database, *dir, *url_from;
     char *message, *remote, *host_key, *ssh_key;
-    int limit;
+    char *min_age, *gate;
+    char **keys, **key_command, **root, **add, **drop; /* NULL-terminated; NULL: not given */
+    gboolean rsync_list;
+    int limit, threshold;
 } Options;
 
 typedef struct Call {
@@ -91,5 +94,6 @@ int verb_config(Call *call, GError **error);
 int verb_release(Call *call, GError **error);
 int verb_manifest(Call *call, GError **error);
 int verb_migration(Call *call, GError **error);
+int verb_repo(Call *call, GError **error);
 int verb_keys(Call *call, GError **error);
 int verb_reference(Call *call, GError **error);

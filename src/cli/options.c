@@ -8,6 +8,8 @@
 #define AT(field) G_STRUCT_OFFSET(Options, field)
 
 const OptionRow option_rows[] = {
+    {"add", 0, G_OPTION_ARG_STRING_ARRAY, AT(add), "FILE",
+     "a public key that is to sign for the role; may be repeated"},
     {"again", 0, G_OPTION_ARG_NONE, AT(again), NULL, "install the version that is installed once more"},
     {"all", 'a', G_OPTION_ARG_NONE, AT(all), NULL, "show also what programs of the release printed"},
     {"app-root", 0, G_OPTION_ARG_STRING, AT(app_root), "DIR", "the app's directory; default: /opt/NAME"},
@@ -21,11 +23,15 @@ const OptionRow option_rows[] = {
     {"database", 0, G_OPTION_ARG_STRING, AT(database), "FILE", "a SQLite database of your own"},
     {"detach", 0, G_OPTION_ARG_NONE, AT(detach), NULL, "print the job's id and do not wait for it"},
     {"dir", 0, G_OPTION_ARG_STRING, AT(dir), "DIR", "where the file goes; default: migrations"},
+    {"drop", 0, G_OPTION_ARG_STRING_ARRAY, AT(drop), "KEY",
+     "a key that no longer signs: the beginning of its id, its file, or all; may be repeated"},
     {"dry-run", 'n', G_OPTION_ARG_NONE, AT(dry_run), NULL, "show the plan and do nothing"},
     {"exit-code", 0, G_OPTION_ARG_NONE, AT(exit_code), NULL,
      "exit with 10 if there is something newer and nothing failed"},
     {"follow", 'f', G_OPTION_ARG_NONE, AT(follow), NULL, "go on with what is written from now on"},
     {"force", 0, G_OPTION_ARG_NONE, AT(force), NULL, "override what may be overridden; it is recorded"},
+    {"gate", 0, G_OPTION_ARG_STRING, AT(gate), "KIND",
+     "nobody may jump over this release: breakpoint (install it first), stop (a person must act; --reason says how)"},
     {"host-key", 0, G_OPTION_ARG_STRING, AT(host_key), "KEY",
      "the server's public ssh key (ssh-ed25519 AAAA...); default: your known_hosts decides"},
     {"identity", 0, G_OPTION_ARG_FILENAME, AT(identity), "FILE", "the private key that opens an encrypted backup"},
@@ -33,8 +39,14 @@ const OptionRow option_rows[] = {
     {"json", 0, G_OPTION_ARG_NONE, AT(json), NULL, "answer in JSON on standard output"},
     {"key", 'k', G_OPTION_ARG_STRING, AT(key), "KEY",
      "the publisher's minisign key (RW...), or the file of a secret key when publishing"},
+    {"key-command", 0, G_OPTION_ARG_STRING_ARRAY, AT(key_command), "COMMAND",
+     "a command that prints a key file; may be repeated"},
+    {"keys", 0, G_OPTION_ARG_STRING_ARRAY, AT(keys), "PATH",
+     "a key file, or the directory with the keys at hand; new ones go there; may be repeated"},
     {"limit", 0, G_OPTION_ARG_INT, AT(limit), "N", "at most so many; default: 20"},
     {"message", 'm', G_OPTION_ARG_STRING, AT(message), "TEXT", "what the tag says; default: app and version"},
+    {"min-age", 0, G_OPTION_ARG_STRING, AT(min_age), "TIME",
+     "hosts wait so long after the release was published, e.g. 24h"},
     {"name", 0, G_OPTION_ARG_STRING, AT(name), "NAME", "what the app is called on this host"},
     {"no-passphrase", 0, G_OPTION_ARG_NONE, AT(no_passphrase), NULL, "do not encrypt the secret key"},
     {"out", 'o', G_OPTION_ARG_STRING, AT(out), "DIR", "the directory that a web server serves"},
@@ -49,11 +61,16 @@ const OptionRow option_rows[] = {
     {"rehearse", 0, G_OPTION_ARG_NONE, AT(rehearse), NULL,
      "first migrate and start it on restored data, where nobody sees it; go on only if that works"},
     {"remote", 0, G_OPTION_ARG_STRING, AT(remote), "NAME", "where to push to; default: where the branch goes"},
+    {"root", 0, G_OPTION_ARG_STRING_ARRAY, AT(root), "FILE",
+     "the public key of one of those who hold the root; may be repeated"},
+    {"rsync-list", 0, G_OPTION_ARG_NONE, AT(rsync_list), NULL,
+     "print the files of the repository in the order of uploading, for rsync --files-from"},
     {"severity", 0, G_OPTION_ARG_STRING, AT(severity), "WORD", "e.g. security: such releases skip the minimum age"},
     {"sign", 0, G_OPTION_ARG_NONE, AT(sign), NULL, "sign the tag; default: if git is told which key is yours"},
     {"ssh-key", 0, G_OPTION_ARG_STRING, AT(ssh_key), "FILE", "your private ssh key; default: what ssh would take"},
     {"take-release", 0, G_OPTION_ARG_NONE, AT(take_release), NULL,
      "where you and the release changed a file and no rule decides: take the release's, keep yours beside it"},
+    {"threshold", 0, G_OPTION_ARG_INT, AT(threshold), "N", "how many of the keys must sign"},
     {"to", 't', G_OPTION_ARG_STRING, AT(to), "VERSION", "that version instead of what policy offers"},
     {"trust", 0, G_OPTION_ARG_STRING, AT(trust), "LEVEL",
      "only none: take what the source serves; else say --key or --checksum"},
@@ -126,9 +143,32 @@ gboolean options_parse(Call *call, int argc, char **argv, GError **error)
     return arguments_check(call, error);
 }
 
+static gboolean is_given(const Call *call, const OptionRow *row)
+{
+    const void *field = (const char *)&call->options + row->offset;
+    if (row->type == G_OPTION_ARG_NONE || row->type == G_OPTION_ARG_INT)
+        return *(const int *)field != 0;
+    return *(char *const *)field != NULL;
+}
+
+gboolean options_only(const Call *call, const char *names, const char *act, GError **error)
+{
+    g_auto(GStrv) own = g_strsplit(names, " ", -1);
+    for (guint i = 0; i < n_option_rows; i++) {
+        const OptionRow *row = &option_rows[i];
+        if (!option_is_of(row, call->verb) || strcmp(row->name, "json") == 0 || !is_given(call, row))
+            continue;
+        if (!g_strv_contains((const char *const *)own, row->name))
+            return fault_set(error, FAULT_USAGE, "%s: --%s means nothing to '%s'", call->verb->name, row->name, act);
+    }
+    return TRUE;
+}
+
 void options_clear(Options *options)
 {
     for (guint i = 0; i < n_option_rows; i++)
         if (option_rows[i].type == G_OPTION_ARG_STRING)
             g_free(*(char **)(void *)((char *)options + option_rows[i].offset));
+        else if (option_rows[i].type == G_OPTION_ARG_STRING_ARRAY)
+            g_strfreev(*(char ***)(void *)((char *)options + option_rows[i].offset));
 }

@@ -171,23 +171,10 @@ const ReleaseKind *release_kind(const char *name)
     return NULL;
 }
 
-static gboolean is_given(const Call *call, const OptionRow *row)
-{
-    const void *field = (const char *)&call->options + row->offset;
-    return row->type == G_OPTION_ARG_NONE ? *(const gboolean *)field : *(char *const *)field != NULL;
-}
-
-/* An option that one kind has and this one lacks: who says --dry-run must not find that something was done. */
 static gboolean kind_allows(const Call *call, const ReleaseKind *kind, GError **error)
 {
-    g_auto(GStrv) own = g_strsplit(kind->options, " ", -1);
-    for (guint i = 0; i < n_option_rows; i++) {
-        const OptionRow *row = &option_rows[i];
-        if (!option_is_of(row, call->verb) || strcmp(row->name, "json") == 0 || !is_given(call, row))
-            continue;
-        if (!g_strv_contains((const char *const *)own, row->name))
-            return fault_set(error, FAULT_USAGE, "release: --%s means nothing to '%s'", row->name, kind->name);
-    }
+    if (!options_only(call, kind->options, kind->name, error))
+        return FALSE;
     if (call->arguments->len > kind->max_arguments)
         return fault_set(error, FAULT_USAGE, "release: '%s' is one argument too many",
                          argument(call, kind->max_arguments));

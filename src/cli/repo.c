@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* repo: the publisher's signed repository. */
+#include "base/fault.h"
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "publish/repo_release.h"
+#include "publish/repo_root.h"
+#include "publish/repo_verify.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+/* What can be done; the act is the first argument, the repository the second. */
+typedef struct RepoAct {
+    const char *name, *arguments;
+    int (*run)(Call *call, GError **error);
+    guint min_arguments, max_arguments; /* with the act itself */
+    const char *options;
+} RepoAct;
+
+#define KEYS "keys key-command passphrase-file "
+#define NEW_KEYS KEYS "no-passphrase "
+
+static const char *argument(const Call *call, guint i)
+{
+    return call->arguments->len > i ? call->arguments->pdata[i] : NULL;
+}
+
+static const char *const *arguments_from(const Call *call, guint i)
+{
+    return call->arguments->len > i ? (const char *const *)call->arguments->pdata + i : NULL;
+}
+
+static RepoKeySources sources_of(const Call *call)
+{
+    const Options *given = &call->options;
+    return (RepoKeySources){.places = (const char *const *)given->keys,
+                            .commands = (const char *const *)given->key_command,
+                            .passphrase_file = given->passphrase_file,
+                            .no_passphrase = given->no_passphrase};
+}
+
+/* --- telling ------------------------------------------------------------------------------------------------ */
+
+static Node *list_of(const GPtrArray *texts)
+{
+    Node *list = node_new_list();
+    for (guint i = 0; i < texts->len; i++)
+        node_append(list, node_new_scalar(SCALAR_STRING, texts->pdata[i]));
+    return list;
+}
+
+static void answer(Call *call, const RepoReport *report)
+{
+    const char *const pairs[][2] = {{"app", report->app},         {"version", report->version},
+                                    {"archive", report->archive}, {"sha256", report->sha256},
+                                    {"channel", report->channel}, {"pending", report->pending}};
+    call->answer = node_new_map();
+    for (guint i = 0; i < G_N_ELEMENTS(pairs); i++)
+        if (pairs[i][1])
+            node_set_text(call->answer, pairs[i][0], pairs[i][1]);
+    if (report->root) {
+        node_set_int(call->answer, "root", report->root);
+        node_set_int(call->answer, "missing_signatures", report->missing);
+    }
+    node_set_bool(call->answer, "nothing_to_do", report->nothing_to_do);
+    node_set(call->answer, "keys", list_of(report->keys));
+    node_set(call->answer, "notes", list_of(report->notes));
+    node_set(call->answer, "upload", list_of(report->written));
+}
+
+static void say_root(Call *call, const RepoReport *report)
+{
+    if (!report->root)
+        return;
+    if (!report->missing) {
+        call_say(call, "root %" G_GINT64_FORMAT " is published", report->root);
+        return;
+    }
+    call_say(call, "root %" G_GINT64_FORMAT " waits for %" G_GINT64_FORMAT " more signature%s: %s", report->root,
+             report->missing, report->missing == 1 ? "" : "s", report->pending);
+    call_say(call, "  each of its people: liftlock repo sign FILE --keys KEY; then: liftlock repo sign %s",
+             argument(call, 1));
+}
+
+/* The order matters: what others point to comes first, and the timestamp makes it known. */
+static void say_upload(Call *call, const RepoReport *report)
+{
+    if (report->written->len && !call->options.rsync_list)
+        call_say(call, "to upload, in this order:");
+    for (guint i = 0; i < report->written->len && !call->options.rsync_list; i++)
+        call_say(call, "  %s", (const char *)report->written->pdata[i]);
+}
+
+/* All files of the repository for rsync --files-from, on standard output and nothing else there. */
+static gboolean print_list(Call *call, GError **error)
+{
+    g_auto(RepoAudit) audit = {0};
+    if (!call->options.rsync_list)
+        return TRUE;
+    if (!repo_verify(argument(call, 1), TRUE, &audit, error))
+        return FALSE;
+    for (guint i = 0; i < audit.files->len; i++)
+        printf("%s\n", (const char *)audit.files->pdata[i]);
+    return TRUE;
+}
+
+static int finish(Call *call, const RepoReport *report, GError **error)
+{
+    for (guint i = 0; i < report->keys->len; i++)
+        call_say(call, "  key       %s", (const char *)report->keys->pdata[i]);
+    say_root(call, report);
+    for (guint i = 0; i < report->notes->len; i++)
+        call_say(call, "note: %s", (const char *)report->notes->pdata[i]);
+    say_upload(call, report);
+    answer(call, report);
+    return print_list(call, error) ? 0 : -1;
+}
+
+/* --- keys and roots ----------------------------------------------------------------------------------------- */
+
+static int act_key(Call *call, GError **error)
+{
+    RepoKeySources sources = sources_of(call);
+    const char *name = argument(call, 1);
+    g_autoptr(TufKey) key = repo_key_generate(name, &sources, error);
+    if (!key)
+        return -1;
+    call_say(call,
+             "%s.key is the secret key: keep it safe and to yourself; %s.pub goes to whoever keeps the repository",
+             name, name);
+    call_say(call, "  key id      %s", key->id);
+    call->answer = node_new_map();
+    node_set_text(call->answer, "key_id", key->id);
+    return 0;
+}
+
+static RepoRootOptions root_options(const Call *call)
+{
+    const Options *given = &call->options;
+    return (RepoRootOptions){.path = argument(call, 1),
+                             .keys = sources_of(call),
+                             .add = (const char *const *)(given->root ? given->root : given->add),
+                             .drop = (const char *const *)given->drop,
+                             .threshold = given->threshold};
+}
+
+static gboolean check_threshold(const Call *call, GError **error)
+{
+    return call->options.threshold >= 0 ||
+           fault_set(error, FAULT_USAGE, "repo: --threshold must be 1 or more, not %d", call->options.threshold);
+}
+
+static int act_init(Call *call, GError **error)
+{
+    RepoRootOptions options = root_options(call);
+    g_auto(RepoReport) report = {0};
+    if (!check_threshold(call, error) || !repo_init(&options, &report, error))
+        return -1;
+    call_say(call, "%s is a repository", options.path);
+    return finish(call, &report, error);
+}
+
+static int act_rotate(Call *call, GError **error)
+{
+    RepoRootOptions options = root_options(call);
+    g_auto(RepoReport) report = {0};
+    if (!check_threshold(call, error) || !repo_rotate(&options, argument(call, 2), &report, error))
+        return -1;
+    return finish(call, &report, error);
+}
+
+static int sign_file(Call *call, GError **error)
+{
+    RepoKeySources sources = sources_of(call);
+    g_auto(RepoReport) report = {0};
+    if (!repo_sign_file(argument(call, 1), arguments_from(call, 2), &sources, &report, error))
+        return -1;
+    call_say(call, "root %" G_GINT64_FORMAT " is signed: %s", report.root, report.pending);
+    if (report.missing)
+        call_say(call, "  it needs %" G_GINT64_FORMAT " more of its own keys", report.missing);
+    answer(call, &report);
+    return 0;
+}
+
+static int act_sign(Call *call, GError **error)
+{
+    struct stat st;
+    RepoRootOptions options = root_options(call);
+    g_auto(RepoReport) report = {0};
+    if (stat(options.path, &st) < 0 || !S_ISDIR(st.st_mode))
+        return sign_file(call, error);
+    if (!repo_sign_pending(&options, arguments_from(call, 2), &report, error))
+        return -1;
+    return finish(call, &report, error);
+}
+
+static int act_refresh(Call *call, GError **error)
+{
+    RepoRootOptions options = root_options(call);
+    g_auto(RepoReport) report = {0};
+    if (!repo_refresh(&options, call->options.force, &report, error))
+        return -1;
+    if (!report.nothing_to_do)
+        call_say(call, "%s is signed anew", options.path);
+    int code = finish(call, &report, error);
+    return code == 0 && report.attention ? 5 : code;
+}
+
+/* --- releases ----------------------------------------------------------------------------------------------- */
+
+static void say_release(Call *call, const RepoReport *report)
+{
+    g_autofree char *size = g_format_size((guint64)report->size_bytes);
+    if (call->options.dry_run) {
+        call_say(call, "%s %s would be added: %s", report->app, report->version, report->archive);
+        return;
+    }
+    if (report->nothing_to_do)
+        call_say(call, "%s %s is there already, with the same content", report->app, report->version);
+    else
+        call_say(call, "%s %s is added: %s (%s)", report->app, report->version, report->archive, size);
+    if (report->channel)
+        call_say(call, "  channel   %s", report->channel);
+    else
+        call_say(call, "  channel   none: 'liftlock repo promote %s %s %s CHANNEL' lets hosts have it",
+                 argument(call, 1), report->app, report->version);
+}
+
+static int act_add(Call *call, GError **error)
+{
+    const Options *given = &call->options;
+    RepoAddOptions options = {.path = argument(call, 1),
+                              .app = argument(call, 2),
+                              .version = argument(call, 3),
+                              .what = argument(call, 4),
+                              .channel = given->channel,
+                              .changelog = given->changelog,
+                              .severity = given->severity,
+                              .min_age = given->min_age,
+                              .gate = given->gate,
+                              .gate_message = given->reason,
+                              .keys = sources_of(call),
+                              .dry_run = given->dry_run};
+    g_auto(RepoReport) report = {0};
+    if (!repo_add(&options, &report, error))
+        return -1;
+    say_release(call, &report);
+    return finish(call, &report, error);
+}
+
+static RepoReleaseOptions release_options(const Call *call)
+{
+    return (RepoReleaseOptions){.path = argument(call, 1),
+                                .app = argument(call, 2),
+                                .version = argument(call, 3),
+                                .keys = sources_of(call),
+                                .force = call->options.force};
+}
+
+static int act_promote(Call *call, GError **error)
+{
+    RepoReleaseOptions options = release_options(call);
+    const char *channel = argument(call, 4);
+    g_auto(RepoReport) report = {0};
+    if (!repo_promote(&options, channel, &report, error))
+        return -1;
+    call_say(call, report.nothing_to_do ? "%s: %s names %s already" : "%s: %s names %s", report.app, channel,
+             report.version);
+    return finish(call, &report, error);
+}
+
+static int act_withdraw(Call *call, GError **error)
+{
+    RepoReleaseOptions options = release_options(call);
+    g_auto(RepoReport) report = {0};
+    if (!repo_withdraw(&options, call->options.reason, &report, error))
+        return -1;
+    call_say(call, report.nothing_to_do ? "%s %s was withdrawn already" : "%s %s is withdrawn", report.app,
+             report.version);
+    return finish(call, &report, error);
+}
+
+static int act_rollout(Call *call, GError **error)
+{
+    RepoReleaseOptions options = release_options(call);
+    g_auto(RepoReport) report = {0};
+    if (!repo_rollout(&options, arguments_from(call, 4), &report, error))
+        return -1;
+    call_say(call, report.nothing_to_do ? "%s %s goes out like that already" : "%s %s goes out like that", report.app,
+             report.version);
+    return finish(call, &report, error);
+}
+
+/* --- verify ------------------------------------------------------------------------------------------------- */
+
+static void answer_audit(Call *call, const RepoAudit *audit)
+{
+    const struct {
+        const char *name;
+        gint64 number;
+    } numbers[] = {{"roots", audit->roots},
+                   {"apps", audit->apps},
+                   {"releases", audit->releases},
+                   {"targets", audit->targets},
+                   {"bytes", audit->bytes}};
+    call->answer = node_new_map();
+    node_set_bool(call->answer, "good", audit->wrong->len == 0);
+    node_set(call->answer, "wrong", list_of(audit->wrong));
+    node_set(call->answer, "notes", list_of(audit->notes));
+    for (guint i = 0; i < G_N_ELEMENTS(numbers); i++)
+        node_set_int(call->answer, numbers[i].name, numbers[i].number);
+    node_set(call->answer, "upload", list_of(audit->files));
+}
+
+static int act_verify(Call *call, GError **error)
+{
+    const char *path = argument(call, 1);
+    g_auto(RepoAudit) audit = {0};
+    if (!repo_verify(path, FALSE, &audit, error))
+        return -1;
+    for (guint i = 0; i < audit.wrong->len; i++)
+        call_say(call, "wrong: %s", (const char *)audit.wrong->pdata[i]);
+    for (guint i = 0; i < audit.notes->len; i++)
+        call_say(call, "note: %s", (const char *)audit.notes->pdata[i]);
+    g_autofree char *size = g_format_size((guint64)audit.bytes);
+    call_say(call,
+             "%s: %" G_GINT64_FORMAT " roots, %" G_GINT64_FORMAT " apps, %" G_GINT64_FORMAT
+             " releases, %" G_GINT64_FORMAT " files (%s); %u wrong",
+             path, audit.roots, audit.apps, audit.releases, audit.targets, size, audit.wrong->len);
+    answer_audit(call, &audit);
+    for (guint i = 0; call->options.rsync_list && audit.wrong->len == 0 && i < audit.files->len; i++)
+        printf("%s\n", (const char *)audit.files->pdata[i]);
+    return audit.wrong->len ? 1 : 0;
+}
+
+/* --- which -------------------------------------------------------------------------------------------------- */
+
+static const RepoAct acts[] = {
+    {"key", "NAME", act_key, 2, 2, "no-passphrase passphrase-file"},
+    {"init", "DIR", act_init, 2, 2, NEW_KEYS "root threshold rsync-list"},
+    {"add", "DIR APP VERSION TREE|ARCHIVE", act_add, 5, 5,
+     NEW_KEYS "channel changelog severity min-age gate reason dry-run rsync-list"},
+    {"promote", "DIR APP VERSION CHANNEL", act_promote, 5, 5, KEYS "force rsync-list"},
+    {"withdraw", "DIR APP VERSION", act_withdraw, 4, 4, KEYS "reason rsync-list"},
+    {"rollout", "DIR APP VERSION STAGE...", act_rollout, 5, 24, KEYS "rsync-list"},
+    {"refresh", "DIR", act_refresh, 2, 2, KEYS "force rsync-list"},
+    {"rotate", "DIR ROLE|APP", act_rotate, 3, 3, NEW_KEYS "add drop threshold rsync-list"},
+    {"sign", "DIR|FILE [COPY...]", act_sign, 2, 100, KEYS "rsync-list"},
+    {"verify", "DIR", act_verify, 2, 2, "rsync-list"},
+};
+
+static const RepoAct *find_act(const Call *call, GError **error)
+{
+    const char *name = argument(call, 0);
+    const char *names[G_N_ELEMENTS(acts) + 1];
+    for (guint i = 0; i < G_N_ELEMENTS(acts); i++) {
+        names[i] = acts[i].name;
+        if (strcmp(acts[i].name, name) == 0)
+            return &acts[i];
+    }
+    names[G_N_ELEMENTS(acts)] = NULL;
+    const char *nearest = schema_nearest(name, names);
+    fault_set(error, FAULT_USAGE, nearest ? "repo: there is no '%s'; did you mean '%s'?" : "repo: there is no '%s'",
+              name, nearest);
+    fault_hint(error, "usage: liftlock repo %s", call->verb->arguments);
+    return NULL;
+}
+
+static gboolean check_arguments(const Call *call, const RepoAct *act, GError **error)
+{
+    if (call->arguments->len < act->min_arguments)
+        fault_set(error, FAULT_USAGE, "repo %s: an argument is missing", act->name);
+    else if (call->arguments->len > act->max_arguments)
+        fault_set(error, FAULT_USAGE, "repo %s: '%s' is one argument too many", act->name,
+                  argument(call, act->max_arguments));
+    else
+        return options_only(call, act->options, act->name, error);
+    return fault_hint(error, "usage: liftlock repo %s %s", act->name, act->arguments);
+}
+
+int verb_repo(Call *call, GError **error)
+{
+    const RepoAct *act = find_act(call, error);
+    if (!act || !check_arguments(call, act, error))
+        return -1;
+    if (call->options.rsync_list && call->options.json) {
+        fault_set(error, FAULT_USAGE, "repo: --rsync-list and --json exclude one another");
+        return -1;
+    }
+    if (call->options.rsync_list)
+        call->people = stderr;
+    g_ptr_array_add(call->arguments, NULL); /* what follows an argument is handed on as it is */
+    g_ptr_array_set_size(call->arguments, (int)call->arguments->len - 1);
+    return act->run(call, error);
+}
