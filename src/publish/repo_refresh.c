@@ -5,7 +5,7 @@
 #include "publish/repo_inner.h"
 #include "publish/repo_root.h"
 
-#define WARN_S ((gint64)30 * DAY_S) /* before something ends that a person must sign */
+#define WARN_MAX_S ((gint64)30 * DAY_S) /* before something ends that a person must sign */
 
 static gboolean can_sign(const RepoKeys *keys, RepoSigners signers)
 {
@@ -15,11 +15,11 @@ static gboolean can_sign(const RepoKeys *keys, RepoSigners signers)
     return n >= signers.role->threshold;
 }
 
-/* Somebody must come and sign: said a month before. */
+/* Somebody must come and sign: said in the last quarter, and not before the last month. */
 static void warn(const Repo *repo, const RepoFile *file, RepoReport *report)
 {
     gint64 left_s = file->metadata->expires_s - repo->now_s;
-    if (left_s > WARN_S)
+    if (left_s > MIN(WARN_MAX_S, repo_lifetime_s(file->role) / 4))
         return;
     g_autofree char *span = clock_span(left_s < 0 ? -left_s : left_s, FALSE);
     repo_report_note(report,
