@@ -389,6 +389,24 @@ gboolean node_is_null(const Node *node)
 
 /* --- making ------------------------------------------------------------------------------------------------- */
 
+Node *node_copy(const Node *node)
+{
+    Node *copy = node_new(node->kind);
+    copy->type = node->type;
+    copy->line = node->line;
+    copy->column = node->column;
+    copy->text = g_strdup(node->text);
+    for (guint i = 0; node->kind != NODE_SCALAR && i < node->items->len; i++) {
+        const Entry *entry = node->kind == NODE_MAP ? g_ptr_array_index(node->items, i) : NULL;
+        Node *child = node_copy(entry ? entry->value : g_ptr_array_index(node->items, i));
+        if (entry)
+            reading_add(copy, g_strdup(entry->key), entry->line, entry->column, child);
+        else
+            g_ptr_array_add(copy->items, child);
+    }
+    return copy;
+}
+
 Node *node_new_map(void)
 {
     return node_new(NODE_MAP);

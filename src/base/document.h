@@ -78,6 +78,7 @@ gboolean node_is_null(const Node *node); /* JSON null, YAML plain "", "~" or "nu
 
 /* --- making and writing ------------------------------------------------------------------------------------- */
 
+Node *node_copy(const Node *node); /* the caller frees */
 Node *node_new_map(void);
 Node *node_new_list(void);
 Node *node_new_scalar(ScalarType type, const char *text);

@@ -17,12 +17,13 @@
 
 const Verb verbs[] = {
     {"install", "SOURCE", "install an app from a source", verb_install,
-     "name key checksum trust channel user app-root privileged-hooks data-from yes dry-run to force take-release "
+     "name key root checksum trust channel user app-root privileged-hooks data-from yes dry-run to force take-release "
      "detach",
      CHANGES_HOST, 1, 1,
      "SOURCE is the address of a directory with a releases.json (https://...), or a local one; for any other\n"
      "source it is a file NAME.toml, the app's configuration.\n"
-     "Trust is never taken silently: name the publisher's key, a checksum, or '--trust none'."},
+     "Trust is never taken silently: name the publisher's key, the root of a repository, a checksum,\n"
+     "or '--trust none'."},
     {"check", "[APP...]", "look whether there is something newer", verb_check, "exit-code", TAKES_APP | CHANGES_HOST, 0,
      APPS_MAX, "Without APP: all apps. One that fails keeps no other from its turn."},
     {"plan", "APP", "show what an update would do", verb_plan, "to force again rehearse take-release",
@@ -91,7 +92,7 @@ const Verb verbs[] = {
      0, 2, 2, "Keys and signatures are interchangeable with minisign."},
     {"repo", "init|add|promote|withdraw|rollout|refresh|rotate|sign|verify DIR ... | key NAME",
      "keep a signed repository of releases for any web server (TUF)", verb_repo,
-     "keys key-command passphrase-file no-passphrase root threshold add drop channel changelog severity min-age gate "
+     "keys key-command passphrase-file no-passphrase root-key threshold add drop channel changelog severity min-age gate "
      "reason force dry-run rsync-list",
      0, 2, 100,
      "init DIR: keys and a first root. add DIR APP VERSION TREE|ARCHIVE: a release. promote DIR APP VERSION CHANNEL:\n"

@@ -10,13 +10,13 @@
 typedef struct Options {
     gboolean json, yes, force, dry_run, detach, follow, purge, privileged_hooks, take_release, check_only, exit_code,
         help, again, rehearse, no_passphrase, unsigned_index, all, wait, sign, unattended;
-    char *to, *plan, *name, *key, *checksum, *trust, *channel, *user, *app_root, *job, *out, *reason, *changelog,
+    char *to, *plan, *name, *key, *root, *checksum, *trust, *channel, *user, *app_root, *job, *out, *reason, *changelog,
         *severity, *withdraw, *passphrase_file;
     char *data_from, *identity;
     char *database, *dir, *url_from;
     char *message, *remote, *host_key, *ssh_key;
     char *min_age, *gate;
-    char **keys, **key_command, **root, **add, **drop; /* NULL-terminated; NULL: not given */
+    char **keys, **key_command, **root_key, **add, **drop; /* NULL-terminated; NULL: not given */
     gboolean rsync_list;
     int limit, threshold;
 } Options;

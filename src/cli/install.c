@@ -26,6 +26,8 @@ static const char *trust_level(const Options *options)
 {
     if (options->key)
         return "minisign";
+    if (options->root)
+        return "tuf";
     return options->checksum ? "checksum" : options->trust;
 }
 
@@ -43,12 +45,14 @@ static char *config_text(const Call *call, const char *source, int layout)
         g_string_append(text, "privileged_hooks = true\n");
     g_string_append(text, "\n[source]\n");
     g_autofree char *absolute = remote ? NULL : g_canonicalize_filename(source, NULL);
-    toml_add(text, "type", remote ? "http" : "folder");
+    toml_add(text, "type", options->root ? "repository" : remote ? "http" : "folder");
     toml_add(text, remote ? "url" : "path", remote ? source : absolute);
     toml_add(text, "channel", options->channel);
     g_string_append(text, "\n[trust]\n");
     toml_add(text, "level", trust_level(options));
     toml_add(text, "key", options->key);
+    g_autofree char *root = options->root ? g_canonicalize_filename(options->root, NULL) : NULL;
+    toml_add(text, "root", root);
     return g_string_free(text, FALSE);
 }
 
@@ -59,11 +63,11 @@ static gboolean options_check(const Call *call, GError **error)
         return fault_set(error, FAULT_USAGE, "install: '%s' is not a SHA-256 (64 digits 0-9 a-f)", options->checksum);
     if (options->data_from && !version_is_valid(options->data_from))
         return fault_set(error, FAULT_USAGE, "install: '%s' is not a version", options->data_from);
-    if ((options->key != NULL) + (options->checksum != NULL) + (options->trust != NULL) > 1)
-        return fault_set(error, FAULT_USAGE, "install: --key, --checksum and --trust exclude one another");
+    if ((options->key != NULL) + (options->root != NULL) + (options->checksum != NULL) + (options->trust != NULL) > 1)
+        return fault_set(error, FAULT_USAGE, "install: --key, --root, --checksum and --trust exclude one another");
     if (options->trust && strcmp(options->trust, "none") != 0) {
         fault_set(error, FAULT_USAGE, "install: --trust takes only 'none'");
-        return fault_hint(error, "for more than none, name --key or --checksum");
+        return fault_hint(error, "for more than none, name --key, --root or --checksum");
     }
     return TRUE;
 }
@@ -94,7 +98,8 @@ static int say_what_is_there(Call *call, const char *name, const char *source, G
     if (offer && offer->sha256)
         call_say(call, "  sha256    %s", offer->sha256);
     fault_set(error, FAULT_USAGE, "install: nothing says whom to trust");
-    fault_hint(error, "name the publisher's key (--key RW...), or compare the digest with a trusted place and say "
+    fault_hint(error, "name the publisher's key (--key RW...) or root (--root FILE), or compare the digest with a "
+                      "trusted place and say "
                       "--checksum, or say --trust none");
     return -1;
 }
@@ -128,7 +133,8 @@ static char *config_of(const Call *call, const char *source, int layout, GError 
     g_autofree char *text = NULL;
     if (!is_config(source))
         return config_text(call, source, layout);
-    if (options->key || options->checksum || options->trust || options->app_root || options->user || options->channel) {
+    if (options->key || options->root || options->checksum || options->trust || options->app_root || options->user ||
+        options->channel) {
         fault_set(error, FAULT_USAGE, "install: %s says where the app comes from and whom to trust; options do not",
                   source);
         return NULL;

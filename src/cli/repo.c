@@ -140,7 +140,7 @@ static RepoRootOptions root_options(const Call *call)
     const Options *given = &call->options;
     return (RepoRootOptions){.path = argument(call, 1),
                              .keys = sources_of(call),
-                             .add = (const char *const *)(given->root ? given->root : given->add),
+                             .add = (const char *const *)(given->root_key ? given->root_key : given->add),
                              .drop = (const char *const *)given->drop,
                              .threshold = given->threshold};
 }
@@ -338,7 +338,7 @@ static int act_verify(Call *call, GError **error)
 
 static const RepoAct acts[] = {
     {"key", "NAME", act_key, 2, 2, "no-passphrase passphrase-file"},
-    {"init", "DIR", act_init, 2, 2, NEW_KEYS "root threshold rsync-list"},
+    {"init", "DIR", act_init, 2, 2, NEW_KEYS "root-key threshold rsync-list"},
     {"add", "DIR APP VERSION TREE|ARCHIVE", act_add, 5, 5,
      NEW_KEYS "channel changelog severity min-age gate reason dry-run rsync-list"},
     {"promote", "DIR APP VERSION CHANNEL", act_promote, 5, 5, KEYS "force rsync-list"},

@@ -15,12 +15,6 @@
 
 Catalog *catalog_open(const AppConfig *config, const HostConfig *host, const Place *place, GError **error)
 {
-    static const char *const later[] = {[TRUST_TUF] = "tuf", [TRUST_NONE] = NULL};
-    if (later[config->trust.level]) {
-        fault_set(error, FAULT_CONFIG, "%s: trust level '%s' is not supported by this version", config->name,
-                  later[config->trust.level]);
-        return NULL;
-    }
     if (config->trust.level == TRUST_NONE && !host->allow_trust_none) {
         fault_set(error, FAULT_CONFIG, "%s: this host does not allow trust level 'none'", config->name);
         fault_hint(error, "if you mean it, set allow_trust_none = true in liftlock.toml");

@@ -51,6 +51,7 @@ static const Key app_keys[] = {
 static const Key trust_keys[] = {
     {"level", KEY_ENUM, IN(trust, level), NULL, "what proves that a release is the publisher's", .required = TRUE, .words = trust_names},
     {"key", KEY_TEXT, IN(trust, key), NULL, "the publisher's public key"},
+    {"root", KEY_ABSOLUTE, IN(trust, root), NULL, "level tuf: file with the root metadata that trust begins with"},
     {"allowed_signers", KEY_ABSOLUTE, IN(trust, allowed_signers), NULL, "level git: file of the ssh keys that may sign, as ssh-keygen(1) describes it"},
     {"keyring", KEY_ABSOLUTE, IN(trust, keyring), NULL, "level git: file of the OpenPGP keys that may sign, as 'gpg --export' writes it"},
     {0},

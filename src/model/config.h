@@ -68,6 +68,7 @@ typedef struct AppConfig {
         int level;
         char *key;
         char *allowed_signers, *keyring; /* level git: files of the operator's */
+        char *root;                      /* level tuf: file with the root that is trusted first */
     } trust;
     struct {
         int mode;

@@ -19,7 +19,7 @@ static const char *const api_names[] = {"github", "gitea", NULL};
 const Key config_source_keys[] = {
     {"type", KEY_TEXT, IN(source, type), NULL, "kind of source", .required = TRUE, .words = source_names},
     {"url", KEY_TEXT, IN(source, url), NULL, "address of the source", .address = TRUE},
-    {"path", KEY_ABSOLUTE, IN(source, path), NULL, "directory of a source of type folder"},
+    {"path", KEY_ABSOLUTE, IN(source, path), NULL, "directory of a source of type folder or repository"},
     {"channel", KEY_TEXT, IN(source, channel), "stable", "which of the publisher's channels to follow"},
     {"headers_file", KEY_TEXTS, IN(source, headers_file), NULL, "files with HTTP headers such as tokens, one a line; or credential:NAME"},
     {"prereleases", KEY_BOOL, IN(source, prereleases), "false", "whether pre-releases may be chosen"},
@@ -48,11 +48,11 @@ static const struct {
     const char *key, *types;
 } meanings[] = {
     {"url", "http https git sftp repository"},
-    {"path", "folder"},
-    {"headers_file", "http https"},
-    {"proxy", "http https git"},
-    {"no_proxy", "http https git"},
-    {"ca_file", "http https git"},
+    {"path", "folder repository"},
+    {"headers_file", "http https repository"},
+    {"proxy", "http https git repository"},
+    {"no_proxy", "http https git repository"},
+    {"ca_file", "http https git repository"},
     {"mirrors", "https"},
     {"api", "https"},
     {"asset", "https"},
@@ -302,10 +302,21 @@ static gboolean check_plain(const ConfigChecker *checker, const AppConfig *confi
     return check_http(checker, config) && check_https(checker, config);
 }
 
+static gboolean check_repository(const ConfigChecker *checker, const AppConfig *config)
+{
+    if (config->source.url && config->source.path)
+        return config_fault_at(checker, "/source/path", "'url' and 'path' exclude one another");
+    return !config->source.url || check_http(checker, config);
+}
+
 static const struct {
     const char *type;
     gboolean (*check)(const ConfigChecker *checker, const AppConfig *config);
-} types[] = {{"http", check_http}, {"https", check_plain}, {"git", check_git}, {"sftp", check_sftp}};
+} types[] = {{"http", check_http},
+             {"https", check_plain},
+             {"git", check_git},
+             {"sftp", check_sftp},
+             {"repository", check_repository}};
 
 gboolean config_source_check(const ConfigChecker *checker, const AppConfig *config)
 {
@@ -313,7 +324,7 @@ gboolean config_source_check(const ConfigChecker *checker, const AppConfig *conf
     char *digest = config->source.sha256;
     if (folder && !config->source.path)
         return config_fault_at(checker, "/source/path", "a source of type 'folder' needs 'path'");
-    if (!folder && !config->source.url)
+    if (!folder && !config->source.url && !(is_type(config, "repository") && config->source.path))
         return config_fault_at(checker, "/source/url", "a source of type '%s' needs 'url'", config->source.type);
     if (!check_meanings(checker, config->source.type) || !check_references(checker, config) ||
         !check_proxy(checker, config))
@@ -344,6 +355,12 @@ static gboolean check_level(const ConfigChecker *checker, const AppConfig *confi
 {
     int level = config->trust.level;
     gboolean git = is_type(config, "git");
+    if ((level == TRUST_TUF) != is_type(config, "repository"))
+        return config_fault_at(checker, "/trust/level",
+                               level == TRUST_TUF ? "trust level 'tuf' needs a source of type 'repository'"
+                                                  : "a source of type 'repository' needs trust level 'tuf'");
+    if (level == TRUST_TUF && !config->trust.root)
+        return config_fault_at(checker, "/trust/level", "trust level 'tuf' needs 'root'");
     gboolean digest =
         config->source.sha256 || config->source.checksum_url || config->source.checksum_path || config->source.api;
     if (level == TRUST_GIT && !git)
@@ -376,8 +393,11 @@ gboolean config_trust_check(const ConfigChecker *checker, const AppConfig *confi
         return config_fault_at(checker, "/trust/key",
                                "'key' must be a minisign public key (RW and 54 more characters), not %s", quoted);
     }
-    if ((level == TRUST_CHECKSUM || level == TRUST_NONE || level == TRUST_GIT) && key)
+    if (level != TRUST_MINISIGN && key)
         return config_fault_at(checker, "/trust/key", "'key' has no meaning with trust level '%s'", trust_names[level]);
+    if (level != TRUST_TUF && config->trust.root)
+        return config_fault_at(checker, "/trust/root", "'root' has no meaning with trust level '%s'",
+                               trust_names[level]);
     for (gsize i = 0; i < G_N_ELEMENTS(of_git); i++)
         if (of_git[i].value && level != TRUST_GIT) {
             g_autofree char *pointer = g_strconcat("/trust/", of_git[i].key, NULL);

@@ -141,7 +141,7 @@ static gboolean set_root_keys(const RepoRootOptions *options, RepoKeys *keys, No
     tuf_write_role(root, TUF_ROOT, (const char *const *)ids->pdata, threshold);
     if (threshold == 1)
         repo_report_note(report,
-                         "whoever gets the root key owns the repository: '--root' with the keys of three people "
+                         "whoever gets the root key owns the repository: '--root-key' with the keys of three people "
                          "takes two of them to change it");
     return TRUE;
 }

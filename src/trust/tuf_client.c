@@ -2,6 +2,7 @@
 /* The client's way from a trusted root to the four roles of the top level: sections 5.1 to 5.6. */
 #include "trust/tuf_client.h"
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/fs.h"
 #include "base/shown.h"
@@ -186,26 +187,11 @@ static const TufRole *top_role(const TufClient *client, TufType type)
     return g_ptr_array_index(client->trusted[TUF_ROOT]->roles, type);
 }
 
-/* "3 days", in the largest unit that fits. */
-static char *duration_words(gint64 seconds)
-{
-    static const struct {
-        gint64 seconds;
-        const char *one, *many;
-    } rows[] = {{86400, "day", "days"}, {3600, "hour", "hours"}, {60, "minute", "minutes"}, {1, "second", "seconds"}};
-    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-        gint64 n = seconds / rows[i].seconds;
-        if (n > 0)
-            return g_strdup_printf("%" G_GINT64_FORMAT " %s", n, n == 1 ? rows[i].one : rows[i].many);
-    }
-    return g_strdup("0 seconds");
-}
-
 gboolean tuf_check_expiry(const TufClient *client, const TufMetadata *metadata, const char *name, GError **error)
 {
     if (metadata->expires_s > client->now_s)
         return TRUE;
-    g_autofree char *ago = duration_words(client->now_s - metadata->expires_s), *now = tuf_time_write(client->now_s);
+    g_autofree char *ago = clock_span(client->now_s - metadata->expires_s, FALSE), *now = tuf_time_write(client->now_s);
     fault_set(error, FAULT_SOURCE,
               "metadata expired %s ago (%s): the publisher has not re-signed, or someone withholds updates", ago, name);
     return fault_hint(error, "ask the publisher; if it is this host's clock that is wrong, it says %s", now);
@@ -440,6 +426,13 @@ TufMetadata *tuf_load_targets(TufClient *client, const char *role_name, const Tu
         !check_targets(client, &arrival, said, by, role, error) || !persist(client, &arrival, file, error))
         return NULL;
     return g_steal_pointer(&arrival.metadata);
+}
+
+const TufMetadata *tuf_client_role(TufClient *client, const TufRole *role, GError **error)
+{
+    g_clear_pointer(&client->found, tuf_metadata_free);
+    client->found = tuf_load_targets(client, role->name, client->trusted[TUF_TARGETS], role, error);
+    return client->found;
 }
 
 static gboolean update_targets(TufClient *client, GError **error)

@@ -51,6 +51,10 @@ gboolean tuf_client_refresh(TufClient *client, GError **error);
  * result is the client's, until the next find. */
 const TufFile *tuf_client_find(TufClient *client, const char *path, GError **error);
 
+/* All that a role knows to which the trusted targets delegate (`role` is one of theirs), after a refresh. What a path
+ * in it is worth says tuf_role_covers. The result is the client's, until the next of these or find. */
+const TufMetadata *tuf_client_role(TufClient *client, const TufRole *role, GError **error);
+
 /* The roles as they are trusted now; NULL: not yet. */
 const TufMetadata *tuf_client_trusted(const TufClient *client, TufType type);
 

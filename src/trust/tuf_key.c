@@ -135,13 +135,6 @@ static const char *string_of(const Node *map, const char *key)
     return node && node->kind == NODE_SCALAR && node->type == SCALAR_STRING ? node->text : NULL;
 }
 
-static Node *node_copy(const Node *node)
-{
-    gsize size = 0;
-    g_autofree char *bytes = canonical_write(node, &size);
-    return canonical_read_exact(bytes, size, "key", FAULT_VERIFY, NULL);
-}
-
 TufKey *tuf_key_read(const char *id, const Node *node, const char *name, GError **error)
 {
     const char *keytype = string_of(node, "keytype"), *scheme = string_of(node, "scheme"),

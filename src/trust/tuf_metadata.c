@@ -3,6 +3,7 @@
 #include "trust/tuf_metadata.h"
 
 #include "base/canonical.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "trust/tuf_read.h"
 
@@ -22,12 +23,7 @@ const char *tuf_type_name(TufType type)
 
 char *tuf_time_write(gint64 time_s)
 {
-    time_t when = (time_t)time_s;
-    struct tm parts;
-    char text[32] = "";
-    gmtime_r(&when, &parts);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return g_strdup(text);
+    return clock_format(time_s);
 }
 
 gboolean tuf_time_read(const char *text, gint64 *time_s)

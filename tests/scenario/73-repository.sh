@@ -15,7 +15,7 @@ done
 expect_text "$out" "$people/dora.key is the secret key: keep it safe and to yourself; $people/dora.pub goes to whoever keeps the repository"
 expect_exit 2 liftlock_repo key "$people/dora" --no-passphrase
 expect_text "$err" "liftlock: $people/dora.key exists already"
-expect_exit 0 liftlock_repo init "$repo" --keys "$keys" --no-passphrase --root "$people/alice.pub" --root "$people/bob.pub" --root "$people/carol.pub"
+expect_exit 0 liftlock_repo init "$repo" --keys "$keys" --no-passphrase --root-key "$people/alice.pub" --root-key "$people/bob.pub" --root-key "$people/carol.pub"
 expect_text "$out" "$repo is a repository"
 expect_text "$out" "root 1 waits for 2 more signatures: $repo/pending/1.root.json"
 expect_no_file "$repo/metadata/1.root.json"

@@ -130,6 +130,34 @@ static void sources(void)
            "6:16: 'headers_file' must be an absolute path, not 'b'");
 }
 
+#define REPOSITORY "[source]\ntype = \"repository\"\n"
+
+static void repositories(void)
+{
+    g_autoptr(AppConfig) c =
+        config_from(REPOSITORY "url = \"https://x/repo\"\n[trust]\nlevel = \"tuf\"\nroot = \"/r\"\n");
+    g_assert_cmpint(c->trust.level, ==, TRUST_TUF);
+    g_assert_cmpstr(c->trust.root, ==, "/r");
+    g_autoptr(AppConfig) folder = config_from(REPOSITORY "path = \"/mnt\"\n[trust]\nlevel = \"tuf\"\nroot = \"/r\"\n");
+    g_assert_cmpstr(folder->source.path, ==, "/mnt");
+    expect(TRUST "type = \"repository\"\n", "3:1: a source of type 'repository' needs 'url'");
+    expect(TRUST "type = \"repository\"\nurl = \"https://x\"\npath = \"/x\"\n",
+           "6:8: 'url' and 'path' exclude one another");
+    expect(TRUST "type = \"repository\"\nurl = \"ftp://x\"\n",
+           "5:7: 'url' must be an http or https address, not 'ftp://x'");
+    expect(TRUST "type = \"repository\"\nurl = \"https://x\"\n",
+           "2:9: a source of type 'repository' needs trust level 'tuf'");
+    expect("[trust]\nlevel = \"tuf\"\nroot = \"/r\"\n[source]\ntype = \"http\"\nurl = \"https://x\"\n",
+           "2:9: trust level 'tuf' needs a source of type 'repository'");
+    expect("[trust]\nlevel = \"tuf\"\n" REPOSITORY "url = \"https://x\"\n", "2:9: trust level 'tuf' needs 'root'");
+    expect("[trust]\nlevel = \"tuf\"\nroot = \"r\"\n" REPOSITORY "url = \"https://x\"\n",
+           "3:8: 'root' must be an absolute path without '..', not 'r'");
+    expect("[trust]\nlevel = \"tuf\"\nroot = \"/r\"\nkey = \"x\"\n" REPOSITORY "url = \"https://x\"\n",
+           "4:7: 'key' has no meaning with trust level 'tuf'");
+    expect("[trust]\nlevel = \"none\"\nroot = \"/r\"\n[source]\ntype = \"http\"\nurl = \"https://x\"\n",
+           "3:8: 'root' has no meaning with trust level 'none'");
+}
+
 #define ED25519 "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKSUTyz1HwHReFVvD5obVsALAgJRNarH4TRpNePnAS"
 #define SSH "key_file = \"/k\"\nhost_key = \"" ED25519 "\"\n"
 
@@ -433,6 +461,7 @@ int main(int argc, char **argv)
     g_test_add_func("/config/a wrong key is refused at its place", wrong_keys);
     g_test_add_func("/config/root needs privileged hooks", rights);
     g_test_add_func("/config/a source has what its type needs", sources);
+    g_test_add_func("/config/a repository is trusted by its root", repositories);
     g_test_add_func("/config/a git source says whom it believes", git_sources);
     g_test_add_func("/config/https and sftp sources have what they need", plain_sources);
     g_test_add_func("/config/trust has the key that its level needs", trust);

@@ -443,11 +443,11 @@ static void test_open_refuses(void)
                             "named in 'headers_file'"));
     g_clear_error(&error);
     g_free(bench.config->source.type);
-    bench.config->source.type = g_strdup("repository");
+    bench.config->source.type = g_strdup("ftp");
     g_assert_null(source_open(bench.config, bench.host, bench.place, &error));
     assert_message(error, FAULT_CONFIG,
-                   g_strdup("bookshelf: sources of type 'repository' are not known to this liftlock\nit knows these: "
-                            "folder, http, https, git, sftp"));
+                   g_strdup("bookshelf: sources of type 'ftp' are not known to this liftlock\nit knows these: "
+                            "folder, http, https, git, sftp, repository"));
 }
 
 /* --- http --------------------------------------------------------------------------------------------------- */

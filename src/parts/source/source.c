@@ -12,8 +12,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-const SourceDriver *const source_drivers[] = {&source_folder, &source_http, &source_https,
-                                              &source_git,    &source_sftp, NULL};
+const SourceDriver *const source_drivers[] = {&source_folder, &source_http,       &source_https, &source_git,
+                                              &source_sftp,   &source_repository, NULL};
 
 static char *driver_names(void)
 {

@@ -8,7 +8,7 @@
 #define SOURCE_SIGNATURE_SUFFIX ".minisig"
 #define SOURCE_SIGNATURE_MAX (16 * 1024) /* bytes; minisign's longest comments make it 10 KiB */
 
-extern const SourceDriver source_folder, source_http, source_https, source_git, source_sftp;
+extern const SourceDriver source_folder, source_http, source_https, source_git, source_sftp, source_repository;
 
 /* An unlinked file in memory. -1 on failure. */
 int source_memory(const char *name, GError **error);

@@ -20,13 +20,11 @@
 #define SLOWEST_BYTES_PER_MS 32         /* 32 kB/s: below it a transfer ends, and the next goes on where it stopped */
 #define SMALL_BYTES (1024 * 1024)
 
-/* The operator's headers, NULL-terminated; none where the address is not at the source's own place: they may be
- * secrets. */
-static GPtrArray *headers_for(const Source *source, const WebRequest *request, GError **error)
+GPtrArray *web_headers(const Source *source, const char *url, const char *home, GError **error)
 {
     g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func(g_free);
     const GPtrArray *files = source->config->source.headers_file;
-    if (files && reference_same_place(request->url, request->home))
+    if (files && reference_same_place(url, home))
         for (guint i = 0; i < files->len; i++)
             if (!http_headers_read(source->place, files->pdata[i], headers, error))
                 return NULL;
@@ -37,7 +35,7 @@ static GPtrArray *headers_for(const Source *source, const WebRequest *request, G
 static gboolean transfer(const Source *source, const WebRequest *request, RemoteFetch *fetch, int output_fd,
                          RemoteResult *result, GError **error)
 {
-    g_autoptr(GPtrArray) headers = headers_for(source, request, error);
+    g_autoptr(GPtrArray) headers = web_headers(source, request->url, request->home, error);
     if (!headers)
         return FALSE;
     fetch->url = request->url;

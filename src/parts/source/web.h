@@ -13,6 +13,10 @@ typedef struct WebRequest {
     gpointer data;
 } WebRequest;
 
+/* The operator's headers, NULL-terminated; none where the address is not at the source's own place: they may be
+ * secrets. The caller frees. */
+GPtrArray *web_headers(const Source *source, const char *url, const char *home, GError **error);
+
 /* Into a new file in memory: -1 on failure; *result tells of 304 and of what the server refused. */
 int web_small(const Source *source, const WebRequest *request, RemoteResult *result, GError **error);
 /* All of such a file; NUL is appended. The caller frees. */
