@@ -30,12 +30,19 @@ static char *megabytes(guint64 bytes)
     return g_strdup_printf("%" G_GUINT64_FORMAT " MB", (bytes + 999999) / 1000000);
 }
 
+/* "has 1 MB, takes at most 1 MB" helps nobody. */
+static char *size_said(guint64 bytes, guint64 beside)
+{
+    gboolean small = MIN(bytes, beside) < 10000000;
+    return small ? g_strdup_printf("%" G_GUINT64_FORMAT " bytes", bytes) : megabytes(bytes);
+}
+
 gboolean room_for_download(const Place *place, const HostConfig *host, guint64 download_bytes, guint64 archive_bytes,
                            guint64 unpacked_bytes, GError **error)
 {
-    guint64 largest = MAX(archive_bytes, unpacked_bytes);
-    if (largest > (guint64)host->max_release_bytes) {
-        g_autofree char *size = megabytes(largest), *limit = megabytes((guint64)host->max_release_bytes);
+    guint64 largest = MAX(archive_bytes, unpacked_bytes), most = (guint64)host->max_release_bytes;
+    if (largest > most) {
+        g_autofree char *size = size_said(largest, most), *limit = size_said(most, largest);
         fault_set(error, FAULT_REQUIREMENT, "the release has %s, this host takes at most %s", size, limit);
         return fault_hint(error, "if that is right, raise max_release_size in the configuration");
     }

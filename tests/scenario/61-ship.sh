@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
+# limit: 240
 # Rows S01 to S13, S15 to S17, S21: ship's own app with the manifests of its documentation, byte for byte, on a machine with
 # a real systemd and PostgreSQL; from git over ssh, git over smart HTTP, a web server and an SFTP server. A user has edited
 # the configuration; the manifests' hooks stop and start the service themselves. Every command in the table of docs/ship.md
@@ -209,6 +210,7 @@ expect_text "$out" "exit 3"
 says 'Do that\? \[y/N\] liftlock: nothing was done$'
 
 note "the table of docs/ship.md: every command of its second column was typed above"
+# shellcheck disable=SC2016 # the backticks are the table's
 awk -F'|' 'NF == 4 { print $3 }' "$tree/docs/ship.md" | grep -o '`[^`]*`' | tr -d '`' | grep ' ' | sort -u >"$work/table"
 sort -u "$work/typed" | comm -23 "$work/table" - >"$work/untyped"
 expect_same "commands of the table that were not typed" "$(cat "$work/untyped")" ""

@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 90
 # Rows S01, S03 and S16 where nobody watches: the hardened unit of `liftlock auto` under a real systemd fetches from an
 # SFTP server and from git over ssh, with a key out of systemd's credential store, plain and encrypted; and what is wrong
 # with key or server is said and costs no update.
