@@ -9,7 +9,7 @@
 #include <string.h>
 #include <zstd.h>
 
-enum { BUFFER = 512 * 1024 };
+enum { BUFFER = 512 * 1024, SLACK = 64, FEW = 8 };
 
 static gboolean broken(GError **error)
 {
@@ -158,7 +158,11 @@ static guint32 next_difference(Making *making)
             word |= byte ? (guint32)*byte << (8 * i) : 0;
         }
     }
-    memmove(making->ranks + 1, making->ranks, at * sizeof making->ranks[0]);
+    if (at < FEW)
+        for (guint i = at; i > 0; i--)
+            making->ranks[i] = making->ranks[i - 1];
+    else
+        memmove(making->ranks + 1, making->ranks, at * sizeof making->ranks[0]);
     making->ranks[0] = word;
     return word;
 }
@@ -183,12 +187,61 @@ static gboolean copy_word(Making *making, guint64 left, gsize *width, GError **e
 static void next_gap(Making *making)
 {
     ByteReader *gaps = &making->streams[STREAM_GAPS];
-    making->gap = gaps->at == gaps->end ? G_MAXUINT64 : bytes_number(gaps); /* after the last all is the same */
+    if (gaps->at < gaps->end && *gaps->at < 0x80)
+        making->gap = *gaps->at++;
+    else
+        making->gap = gaps->at == gaps->end ? G_MAXUINT64 : bytes_number(gaps); /* after the last all is the same */
+}
+
+/* The bulk of a run, where the old bytes lie in one file and neither they nor the buffer can end within SLACK bytes:
+ * the same as copy_run does, with pieces of fixed length, which the compiler turns into a few instructions. */
+static gboolean copy_bulk(Making *making, guint64 *copied, GError **error)
+{
+    const DeltaSpan *span = &making->old[making->span];
+    const guint8 *old = span->bytes + (making->old_at - making->span_at);
+    while (*copied >= SLACK) {
+        if (making->filled + SLACK > BUFFER && !flush(making, error))
+            return FALSE;
+        guint8 *to = making->buffer + making->filled;
+        gsize same = (gsize)MIN(MIN(*copied, making->gap), BUFFER - making->filled);
+        if (same <= SLACK / 2)
+            memcpy(to, old, SLACK / 2);
+        else
+            memcpy(to, old, same);
+        gsize done = same;
+        making->gap -= making->gap == G_MAXUINT64 ? 0 : same;
+        if (making->gap == 0 && *copied - same >= SLACK && making->filled + same + SLACK <= BUFFER) {
+            guint32 word;
+            memcpy(&word, old + same, sizeof word);
+            word = GUINT32_TO_LE(GUINT32_FROM_LE(word) + next_difference(making));
+            memcpy(to + same, &word, sizeof word); /* of a narrower word the rest is written over */
+            done += making->width;
+            next_gap(making);
+        } else if (making->gap == 0) {
+            *copied -= done;
+            making->filled += done;
+            making->old_at += done;
+            return making->filled + SLACK <= BUFFER || flush(making, error);
+        }
+        *copied -= done;
+        making->filled += done;
+        making->old_at += done;
+        old += done;
+    }
+    return TRUE;
+}
+
+static gboolean in_one_span(const Making *making, guint64 size)
+{
+    return making->old_at >= making->span_at &&
+           making->old_at + size <= making->span_at + making->old[making->span].size;
 }
 
 static gboolean copy_run(Making *making, guint64 copied, GError **error)
 {
     while (copied > 0) {
+        if (copied >= SLACK && in_one_span(making, copied) && !copy_bulk(making, &copied, error))
+            return FALSE;
         guint64 same = MIN(copied, making->gap);
         if (!copy_same(making, same, error))
             return FALSE;
