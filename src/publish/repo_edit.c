@@ -5,6 +5,7 @@
 #include "base/canonical.h"
 #include "base/fault.h"
 #include "base/fs.h"
+#include "publish/repo_inner.h"
 #include "trust/tuf_write.h"
 
 #include <string.h>
@@ -301,6 +302,7 @@ static gboolean write_root(Commit *commit, GError **error)
 static gboolean write_all(Commit *commit, GError **error)
 {
     const Repo *repo = commit->edit->repo;
+    repo_sweep(repo);
     if (!fs_make_dirs(repo->dirfd, "metadata", 0755, error) || !fs_make_dirs(repo->dirfd, "targets", 0755, error))
         return FALSE;
     for (guint i = 0; i < commit->files->len; i++) {

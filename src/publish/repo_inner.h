@@ -31,3 +31,6 @@ gboolean repo_channel_check(const char *channel, const char *app, const char *ve
  * *changed becomes TRUE if it did not before. */
 gboolean repo_channel_move(Node *content, const char *app, const char *version, const char *channel, gboolean must,
                            RepoReport *report, gboolean *changed, GError **error);
+
+/* Removes metadata that a run which was killed has left, and nobody was told of. */
+void repo_sweep(const Repo *repo);

@@ -84,8 +84,8 @@ static gboolean publish(RepoEdit *edit, const RepoFile *root, RepoReport *report
     if (!repo_edit_commit(edit, error))
         return FALSE;
     report->missing = 0;
-    if (unlinkat(repo->dirfd, root->path, 0) == 0)
-        unlinkat(repo->dirfd, "pending", AT_REMOVEDIR);
+    unlinkat(repo->dirfd, root->path, 0);
+    unlinkat(repo->dirfd, "pending", AT_REMOVEDIR); /* only if it is empty */
     return TRUE;
 }
 
