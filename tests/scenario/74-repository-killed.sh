@@ -1,0 +1,88 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A publisher who is killed: at every call of `repo add` that changes something, and of a rotation. Readers see the old
+# repository or the new one, and what is said again goes on. Then a reader that never stops, and a full disk.
+# limit: 90
+. "$(dirname "$0")/lib.sh"
+. "$tree/tests/scenario/lib-repo.sh"
+tracer=$build/tests/fault/fault-tracer
+reader=$tree/tests/scenario/repo_reader.py
+serve_repo
+make_tree tree-1 1.0.0
+make_tree tree-2 1.1.0
+expect_exit 0 liftlock_repo init base --keys "$keys" --no-passphrase
+expect_exit 0 liftlock_repo add base books 1.0.0 tree-1 --keys "$keys" --no-passphrase --channel stable
+ok "a client of the first day" begin_client first base/metadata/1.root.json
+as_user mkdir repo
+
+add() { liftlock repo add "$repo" books 1.1.0 tree-2 --keys "$keys" --channel stable; }
+rotate() { liftlock repo rotate "$repo" timestamp --keys "$keys" --no-passphrase; }
+trace() { # trace OPTION... ACT: the act below the tracer, as the user
+    as_user "$tracer" "$@"
+}
+again() { # again: the repository of the day before
+    as_user rm -rf "$repo"
+    as_user cp -a base "$repo"
+}
+
+# strike ACT...: killed at each call of the act that changes a file; what readers see is in $work/seen, one line a point
+strike() {
+    again
+    trace --list="$work/list-$1" liftlock repo "$@" >"$out" 2>"$err"
+    verdict "the act: $*" $?
+    : >"$work/seen"
+    bad=
+    for point in $(awk '($5 == "space" || $5 == "disk") && $4 !~ /fsync|chmod/ { print $1 }' "$work/list-$1"); do # a sync shows no reader anything
+        again
+        trace --at="$point" --do=kill-all liftlock repo "$@" >"$out" 2>&1
+        /usr/bin/python3 "$reader" "$repo" >>"$work/seen" 2>"$err" || { bad="$point: $(cat "$err")" && break; }
+        refresh_client first >"$out" 2>"$err" || { bad="$point: the client: $(cat "$err")" && break; }
+        as_user liftlock repo "$@" >"$out" 2>"$err" || { bad="$point, said again: $(cat "$err")" && break; }
+        as_user liftlock repo verify "$repo" >"$out" 2>"$err" || { bad="$point, audit: $(cat "$out")" && break; }
+        rm -rf "$work/first/metadata" && as_user cp -a "$work/first/kept" "$work/first/metadata"
+    done
+    expect_same 'what went wrong' "$bad" ''
+    note "$(wc -l <"$work/seen") points"
+}
+as_user cp -a base/. repo
+ok "which has been here before" refresh_client first
+as_user cp -a "$work/first/metadata" "$work/first/kept"
+
+note "killed while it adds"
+strike add "$repo" books 1.1.0 tree-2 --keys "$keys" --channel stable
+expect_same 'what readers saw' "$(uniq "$work/seen" | tr '\n' '|')" '1.0.0|1.0.0 1.1.0|'
+[ "$(grep -c '^1.0.0$' "$work/seen")" -gt 15 ]
+verdict "most of the points come before the timestamp" $?
+
+note "killed while it changes a key"
+expect_exit 0 liftlock_repo key "$keys/next" --no-passphrase
+strike rotate "$repo" timestamp --add "$keys/next.pub" --drop all --keys "$keys"
+expect_same 'what readers saw' "$(uniq "$work/seen" | tr '\n' '|')" '1.0.0|'
+
+note "somebody who reads all the while"
+again
+in_background as_user sh -c "/usr/bin/python3 '$reader' '$repo' --until '$work/enough' >'$work/answers' 2>&1"
+for version in 1.1.0 1.2.0 1.3.0 1.4.0; do
+    make_tree tree-3 $version
+    as_user liftlock repo add "$repo" books $version tree-3 --keys "$keys" --channel stable >"$out" 2>"$err"
+    as_user liftlock repo refresh "$repo" --keys "$keys" --force >"$out" 2>"$err"
+done
+as_user touch "$work/enough"
+ok "it ends" wait_for 10 test -s "$work/answers"
+note "$(cat "$work/answers")"
+expect_same 'its answers' "$(sed 's/^[0-9]*: //' "$work/answers")" \
+    '1.0.0 | 1.0.0 1.1.0 | 1.0.0 1.1.0 1.2.0 | 1.0.0 1.1.0 1.2.0 1.3.0 | 1.0.0 1.1.0 1.2.0 1.3.0 1.4.0'
+
+note "a full disk, and somebody else at work"
+again
+at=$(awk "/2.app-books.json/ { print \$1; exit }" "$work/list-add")
+expect_exit 1 trace --at="$at" --do=error=ENOSPC liftlock repo add "$repo" books 1.1.0 tree-2 --keys "$keys" --channel stable
+expect_text "$err" "liftlock: cannot write 'metadata/2.app-books.json': no space left on device"
+expect_same 'what readers see' "$(/usr/bin/python3 "$reader" "$repo")" '1.0.0'
+expect_exit 0 liftlock_repo add "$repo" books 1.1.0 tree-2 --keys "$keys" --channel stable
+expect_exit 0 liftlock_repo verify "$repo"
+in_background as_user flock "$repo" sleep 20
+wait_for 5 sh -c "! flock -n '$repo' true"
+refused 3 "somebody else is at work in $repo" liftlock_repo refresh "$repo" --keys "$keys"
+expect_exit 3 liftlock_repo verify "$repo"
+expect_text "$err" "liftlock: somebody is at work in $repo"
