@@ -155,6 +155,15 @@ static void bind_fields(KeyFile *file, const Node *document)
     file->bound = canonical_write(rest, &file->bound_size);
 }
 
+/* The reader's own faults quote what they have found: a passphrase that was taken for a key would be told. */
+static Node *read_json(const char *bytes, gsize size, const char *name, GError **error)
+{
+    Node *document = canonical_read(bytes, size, name, FAULT_CONFIG, NULL);
+    if (!document)
+        wrong(name, "it is not JSON", error);
+    return document;
+}
+
 static void wipe_secret(const Node *document)
 {
     const Node *secret = document ? node_get(document, "secret") : NULL;
@@ -169,7 +178,7 @@ KeyFile *key_file_read(const char *bytes, gsize size, const char *name, GError *
         wrong(name, "it is too long", error);
         return NULL;
     }
-    g_autoptr(Node) document = canonical_read(bytes, size, name, FAULT_CONFIG, error);
+    g_autoptr(Node) document = read_json(bytes, size, name, error);
     g_autoptr(KeyFile) file = g_new0(KeyFile, 1);
     gboolean good =
         document && check_fields(document, known, name, error) &&
@@ -363,7 +372,7 @@ TufKey *key_public_read(const char *bytes, gsize size, const char *name, GError 
         g_propagate_error(error, g_steal_pointer(&local));
         return NULL;
     }
-    g_autoptr(Node) document = canonical_read(bytes, size, name, FAULT_CONFIG, error);
+    g_autoptr(Node) document = read_json(bytes, size, name, error);
     gboolean secret = document && node_get(document, "format");
     if (secret) /* it says what it is: then that is what it must be */
         g_propagate_error(error, g_steal_pointer(&local));

@@ -160,6 +160,7 @@ static void test_wrong(void)
     }
     g_autofree char *spaces = g_strnfill(KEY_FILE_MAX_BYTES, ' '), *longer = g_strconcat(encrypted, spaces, NULL);
     refuse(longer, "k.key is no key file: it is too long");
+    refuse("open sesame\n", "k.key is no key file: it is not JSON"); /* and not a letter of it */
     refuse("[]", "k.key is no key file: a field is missing or of the wrong kind");
 }
 
