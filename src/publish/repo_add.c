@@ -348,13 +348,11 @@ gboolean repo_add(const RepoAddOptions *options, RepoReport *report, GError **er
 {
     repo_report_init(report);
     g_auto(Arrival) arrival = {.options = options, .report = report, .input = -1, .archive = -1};
-    g_autoptr(Repo) repo = check_wish(options, error) ? repo_open(options->path, error) : NULL;
-    if (!repo || !repo_is_published(repo, error) || !open_what(&arrival, error) || !check_manifest(&arrival, error))
+    g_autoptr(RepoEdit) edit = check_wish(options, error) ? repo_begin(options->path, &options->keys, error) : NULL;
+    arrival.edit = edit;
+    if (!edit || !open_what(&arrival, error) || !check_manifest(&arrival, error))
         return FALSE;
     report->app = g_strdup(options->app);
     report->version = g_strdup(options->version);
-    g_autoptr(RepoKeys) keys = repo_keys_open(&options->keys, options->path, error);
-    g_autoptr(RepoEdit) edit = keys ? repo_edit_new(repo, keys) : NULL;
-    arrival.edit = edit;
-    return edit && arrive(&arrival, error);
+    return arrive(&arrival, error);
 }

@@ -49,6 +49,8 @@ void repo_edit_free(RepoEdit *edit)
     node_free(edit->targets);
     g_ptr_array_unref(edit->apps);
     g_ptr_array_unref(edit->written);
+    repo_keys_free(edit->keys);
+    repo_free(edit->repo);
     g_free(edit);
 }
 

@@ -24,6 +24,7 @@ typedef struct RepoEdit {
     GPtrArray *written; /* char *: paths beneath the repository, in the order of writing, which is that of uploading */
 } RepoEdit;
 
+/* Takes both. */
 RepoEdit *repo_edit_new(Repo *repo, RepoKeys *keys);
 void repo_edit_free(RepoEdit *edit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RepoEdit, repo_edit_free)

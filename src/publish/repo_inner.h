@@ -15,8 +15,16 @@ RepoFile *repo_root_sign(RepoKeys *keys, const Node *content, const RepoFile *be
 /* Publishes it if enough have signed, with what else is in the edit; else it waits in pending/. */
 gboolean repo_root_publish(RepoEdit *edit, const RepoFile *root, RepoReport *report, GError **error);
 
-/* FAULT_POLICY as long as the first root waits for signatures. */
-gboolean repo_is_published(const Repo *repo, GError **error);
+/* Opens a repository and the keys at hand for a change. FAULT_POLICY as long as its first root waits for signatures;
+ * FAULT_VERIFY if it is not the one that these keys have signed before. The caller frees. */
+RepoEdit *repo_begin(const char *path, const RepoKeySources *sources, GError **error);
+
+/* The root that stands beside the keys, KEYS/root.json: what is not in its line is not signed, whoever has written it.
+ * TRUE where there is none. */
+gboolean repo_anchor_check(const Repo *repo, const RepoKeys *keys, GError **error);
+
+/* Writes down the newest root beside the keys, where that is possible: it is only a help. */
+void repo_anchor_write(const char *bytes, gsize size, const RepoKeys *keys);
 
 /* One line, not too long, UTF-8; NULL is good. FAULT_USAGE names the option. */
 gboolean repo_text_check(const char *option, const char *text, GError **error);

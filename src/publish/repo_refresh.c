@@ -60,22 +60,9 @@ static gboolean refresh(RepoEdit *edit, gboolean force, RepoReport *report, GErr
     return good;
 }
 
-gboolean repo_is_published(const Repo *repo, GError **error)
-{
-    if (repo->root)
-        return TRUE;
-    gint64 missing = repo_root_missing(repo->pending, NULL);
-    fault_set(error, FAULT_POLICY, "%s: its first root is not published yet", repo->path);
-    return fault_hint(error, "it needs %" G_GINT64_FORMAT " more signature%s: see 'liftlock repo sign'", missing,
-                      missing == 1 ? "" : "s");
-}
-
 gboolean repo_refresh(const RepoRootOptions *options, gboolean force, RepoReport *report, GError **error)
 {
     repo_report_init(report);
-    g_autoptr(Repo) repo = repo_open(options->path, error);
-    g_autoptr(RepoKeys) keys =
-        repo && repo_is_published(repo, error) ? repo_keys_open(&options->keys, options->path, error) : NULL;
-    g_autoptr(RepoEdit) edit = keys ? repo_edit_new(repo, keys) : NULL;
+    g_autoptr(RepoEdit) edit = repo_begin(options->path, &options->keys, error);
     return edit && refresh(edit, force, report, error);
 }

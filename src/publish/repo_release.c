@@ -86,10 +86,7 @@ static gboolean run(const Decision *decision, Decide how, GError **error)
 {
     const RepoReleaseOptions *options = decision->options;
     decision->report->app = g_strdup(options->app);
-    g_autoptr(Repo) repo = repo_open(options->path, error);
-    g_autoptr(RepoKeys) keys =
-        repo && repo_is_published(repo, error) ? repo_keys_open(&options->keys, options->path, error) : NULL;
-    g_autoptr(RepoEdit) edit = keys ? repo_edit_new(repo, keys) : NULL;
+    g_autoptr(RepoEdit) edit = repo_begin(options->path, &options->keys, error);
     return edit && decide(decision, edit, how, error);
 }
 

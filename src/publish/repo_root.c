@@ -84,6 +84,7 @@ static gboolean publish(RepoEdit *edit, const RepoFile *root, RepoReport *report
     if (!repo_edit_commit(edit, error))
         return FALSE;
     report->missing = 0;
+    repo_anchor_write(root->bytes, root->size, edit->keys);
     unlinkat(repo->dirfd, root->path, 0);
     unlinkat(repo->dirfd, "pending", AT_REMOVEDIR); /* only if it is empty */
     return TRUE;
@@ -174,16 +175,17 @@ static gboolean make_key_place(const RepoKeySources *sources, GError **error)
     return fs_make_path(path, 0700, error);
 }
 
-static gboolean begin(Repo *repo, RepoKeys *keys, RepoFile *root, RepoReport *report, GError **error)
+static gboolean begin(RepoEdit *edit, Node *content, RepoReport *report, GError **error)
 {
-    g_autoptr(RepoEdit) edit = repo_edit_new(repo, keys);
+    g_autoptr(RepoFile) root = repo_root_sign(edit->keys, content, NULL, NULL, error);
+    if (!root)
+        return FALSE;
     repo_edit_targets(edit);
     edit->snapshot = TRUE;
-    gboolean waits = repo_root_missing(root, NULL) > 0;
-    if (!waits)
+    if (!repo_root_missing(root, NULL))
         return repo_root_publish(edit, root, report, error);
-    repo->pending = root;
-    return repo_edit_commit(edit, error) && repo_root_publish(edit, root, report, error);
+    RepoFile *pending = edit->repo->pending = g_steal_pointer(&root); /* it says who signs the rest */
+    return repo_edit_commit(edit, error) && repo_root_publish(edit, pending, report, error);
 }
 
 gboolean repo_init(const RepoRootOptions *options, RepoReport *report, GError **error)
@@ -191,18 +193,15 @@ gboolean repo_init(const RepoRootOptions *options, RepoReport *report, GError **
     repo_report_init(report);
     g_autoptr(Repo) repo = make_key_place(&options->keys, error) ? repo_open_new(options->path, error) : NULL;
     g_autoptr(RepoKeys) keys = repo ? repo_keys_open(&options->keys, options->path, error) : NULL;
-    if (keys && !repo_keys_directory(keys)) {
+    if (!keys)
+        return FALSE;
+    if (!repo_keys_directory(keys)) {
         fault_set(error, FAULT_USAGE, "repo init: there is no place for its keys");
         return fault_hint(error, "name a directory of your own with --keys DIR");
     }
-    g_autoptr(Node) content = keys ? first_root(options, repo, keys, report, error) : NULL;
-    RepoFile *root = content ? repo_root_sign(keys, content, NULL, NULL, error) : NULL;
-    if (!root)
-        return FALSE;
-    gboolean good = begin(repo, keys, root, report, error);
-    if (repo->pending != root)
-        repo_file_free(root);
-    return good;
+    g_autoptr(RepoEdit) edit = repo_edit_new(g_steal_pointer(&repo), g_steal_pointer(&keys));
+    g_autoptr(Node) content = first_root(options, edit->repo, edit->keys, report, error);
+    return content && begin(edit, content, report, error);
 }
 
 /* --- signing elsewhere -------------------------------------------------------------------------------------- */
@@ -274,19 +273,26 @@ gboolean repo_sign_file(const char *file, const char *const *copies, const RepoK
     return dir >= 0 && fs_write_atomic(dir, name, done->bytes, done->size, 0644, error);
 }
 
+static gboolean sign_pending(RepoEdit *edit, const char *const *copies, RepoReport *report, GError **error)
+{
+    Repo *repo = edit->repo;
+    if (!repo->pending)
+        return fault_set(error, FAULT_USAGE, "no root waits for signatures in %s", repo->path);
+    if (!take_over(repo->pending, copies, error))
+        return FALSE;
+    g_autoptr(RepoFile) root =
+        repo_root_sign(edit->keys, repo->pending->metadata->node, repo->root, repo->pending, error);
+    return root && repo_root_publish(edit, root, report, error);
+}
+
 gboolean repo_sign_pending(const RepoRootOptions *options, const char *const *copies, RepoReport *report,
                            GError **error)
 {
     repo_report_init(report);
     g_autoptr(Repo) repo = repo_open(options->path, error);
     g_autoptr(RepoKeys) keys = repo ? repo_keys_open(&options->keys, options->path, error) : NULL;
-    if (!keys)
+    if (!keys || (repo->root && !repo_anchor_check(repo, keys, error)))
         return FALSE;
-    if (!repo->pending)
-        return fault_set(error, FAULT_USAGE, "no root waits for signatures in %s", options->path);
-    if (!take_over(repo->pending, copies, error))
-        return FALSE;
-    g_autoptr(RepoFile) root = repo_root_sign(keys, repo->pending->metadata->node, repo->root, repo->pending, error);
-    g_autoptr(RepoEdit) edit = repo_edit_new(repo, keys);
-    return root && repo_root_publish(edit, root, report, error);
+    g_autoptr(RepoEdit) edit = repo_edit_new(g_steal_pointer(&repo), g_steal_pointer(&keys));
+    return sign_pending(edit, copies, report, error);
 }

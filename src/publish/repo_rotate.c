@@ -218,9 +218,6 @@ static gboolean rotate(RepoEdit *edit, const RepoRootOptions *options, const cha
 gboolean repo_rotate(const RepoRootOptions *options, const char *role, RepoReport *report, GError **error)
 {
     repo_report_init(report);
-    g_autoptr(Repo) repo = repo_open(options->path, error);
-    g_autoptr(RepoKeys) keys =
-        repo && repo_is_published(repo, error) ? repo_keys_open(&options->keys, options->path, error) : NULL;
-    g_autoptr(RepoEdit) edit = keys ? repo_edit_new(repo, keys) : NULL;
+    g_autoptr(RepoEdit) edit = repo_begin(options->path, &options->keys, error);
     return edit && rotate(edit, options, role, report, error);
 }
