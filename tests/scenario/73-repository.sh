@@ -151,3 +151,68 @@ expect_text "$out" "wrong: targets/books/extra: it does not belong here"
 expect_text "$out" "wrong: index.html: it does not belong here"
 expect_text "$out" "wrong: metadata/$(basename "$(newest targets)"): it is not the file that was signed for"
 expect_same 'how many' "$(grep -c '^wrong: ' "$out")" 6
+
+note "keys: encrypted, printed by a command, handed over by systemd, and those that are refused"
+echo 'open sesame' | as_user tee pass >/dev/null
+echo 'open sesam' | as_user tee not-pass >/dev/null
+as_user chmod 600 pass not-pass
+expect_exit 0 liftlock_repo init second --keys locked --passphrase-file pass
+expect_same 'the key is encrypted' "$(grep -c '"scrypt"\|"chacha20-poly1305"' locked/timestamp.key)" 2
+expect_exit 0 as_user liftlock repo refresh second --force --keys locked --passphrase-file pass
+expect_exit 2 as_user liftlock repo refresh second --force --keys locked --passphrase-file not-pass
+expect_text "$err" "liftlock: locked/targets.key: the passphrase is wrong"
+expect_exit 2 as_user setsid -w liftlock repo refresh second --force --keys locked
+expect_text "$err" "liftlock: a passphrase is needed, and there is no terminal to ask on"
+as_user mkdir handed
+as_user cp pass handed/liftlock-passphrase
+as_user cp locked/timestamp.key handed/timestamp.key
+as_user chmod 640 handed/*
+expect_exit 2 as_user liftlock repo refresh second --force --keys handed
+expect_text "$err" "liftlock: the secret key handed/timestamp.key may be read by others"
+expect_exit 0 as_user env CREDENTIALS_DIRECTORY="$work/handed" setsid -w liftlock repo refresh second --force --keys "$work/handed/timestamp.key"
+expect_exit 0 as_user liftlock repo refresh second --force --key-command 'cat locked/timestamp.key' --passphrase-file pass
+expect_exit 2 as_user liftlock repo refresh second --force --key-command 'false --secret'
+expect_text "$err" "liftlock: --key-command: false failed: it says nothing"
+expect_exit 2 as_user liftlock repo refresh second --force --key-command "cat pass"
+expect_text "$err" "liftlock: what cat prints is no key file: it is not JSON"
+refused 2 "metadata/timestamp.json needs 1 more signature" liftlock_repo refresh "$repo" --force --keys locked/timestamp.key --passphrase-file pass
+as_user cp "$keys/timestamp.key" "$repo/targets/timestamp.key"
+refused 2 "the secret key $repo/targets/timestamp.key lies in $repo and would be published" liftlock_repo refresh "$repo" --keys "$repo/targets/timestamp.key"
+as_user rm "$repo/targets/timestamp.key"
+
+note "what strangers have written is not signed"
+refused 1 "$repo is not the repository that these keys belong to: locked/root.json is not among its roots" \
+    liftlock_repo refresh "$repo" --force --keys locked --keys "$keys" --passphrase-file pass
+as_user cp -a "$repo" changed
+current=$(newest app-books | sed "s|$repo/||")
+file=changed/$current
+as_user sed -i 's/eats data/is good./' "$file"
+expect_exit 1 liftlock_repo promote changed books 1.0.0 beta --keys "$keys"
+expect_text "$err" "liftlock: $current: only 0 of the 1 signatures that it needs are good"
+number=$(field "$(newest snapshot)" 's["version"]')
+as_user cp "$repo/metadata/$((number - 1)).snapshot.json" "changed/metadata/$number.snapshot.json"
+expect_exit 1 liftlock_repo promote changed books 1.0.0 beta --keys "$keys"
+expect_text "$err" "liftlock: metadata/$number.snapshot.json is not the file that was signed for"
+
+note "what cannot be meant"
+make_tree tree 1.3.0
+refused 2 "repo: there is no 'ad'; did you mean 'add'?" liftlock_repo ad "$repo" books 1.3.0 tree
+refused 2 "repo add: an argument is missing" liftlock_repo add "$repo" books 1.3.0
+hint "usage: liftlock repo add DIR APP VERSION TREE|ARCHIVE"
+refused 2 "repo: --severity means nothing to 'promote'" liftlock_repo promote "$repo" books 1.0.0 stable --severity x
+refused 2 "an app's name is at most 32 of a-z, 0-9, '_' and '-', and begins with a letter or digit, not '../books'" \
+    liftlock_repo add "$repo" ../books 1.3.0 tree --keys "$keys"
+refused 2 "a channel is at most 32 of a-z, 0-9, '_' and '-', not 'Stable'" liftlock_repo add "$repo" books 1.3.0 tree --keys "$keys" --channel Stable
+refused 2 "--min-age must be a time such as 24h, not 'soon'" liftlock_repo add "$repo" books 1.3.0 tree --keys "$keys" --min-age soon
+refused 2 "--gate must be breakpoint or stop, not 'wall'" liftlock_repo add "$repo" books 1.3.0 tree --keys "$keys" --gate wall
+refused 2 "--reason must be one line of at most 1000 bytes" liftlock_repo withdraw "$repo" books 1.0.0 --keys "$keys" --reason "$(printf 'a\nb')"
+refused 2 "books '9.9.9' is not published here" liftlock_repo withdraw "$repo" books 9.9.9 --keys "$keys"
+refused 2 "$repo holds no app 'films'" liftlock_repo withdraw "$repo" films 1.0.0 --keys "$keys"
+refused 2 "'half' is no stage of a rollout" liftlock_repo rollout "$repo" books 1.0.0 half --keys "$keys"
+hint "a stage is a percentage and how long after the one before it opens: 10 50:24h 100:3d"
+refused 2 "the stage '10' takes fewer hosts than the one before it" liftlock_repo rollout "$repo" books 1.0.0 50 10 --keys "$keys"
+refused 2 "$repo holds a repository already" liftlock_repo init "$repo" --keys "$keys"
+expect_exit 1 liftlock_repo verify tree
+expect_text "$out" "wrong: metadata/1.root.json: it is missing"
+expect_exit 2 liftlock_repo refresh tree --keys "$keys"
+expect_text "$err" "liftlock: tree holds no repository"
