@@ -158,6 +158,8 @@ static void set_request(CURL *curl, const Transfer *transfer, const char *url, g
 {
     const HttpRequest *request = transfer->request;
     curl_easy_setopt(curl, CURLOPT_URL, url);
+    if (request->share && request->max_redirects == 0)
+        curl_easy_setopt(curl, CURLOPT_SHARE, request->share);
     curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
     curl_easy_setopt(curl, CURLOPT_PROXY, request->proxy && !request->unix_socket ? request->proxy : "");
     curl_easy_setopt(curl, CURLOPT_NOPROXY, request->no_proxy ? request->no_proxy : "");

@@ -23,6 +23,8 @@ typedef struct HttpRequest {
     guint max_redirects; /* 0: none are followed, the 3xx is the answer. Never from https to http, never to another
                             scheme; headers stay with the first host; from a public address never into a private,
                             loopback or link-local range, and never from one of these to another */
+    gpointer share; /* CURLSH that keeps connections for later requests; NULL. Only where none is redirected: what is
+                       asked of an address is asked when it is connected to */
     void (*progress)(guint64 done_bytes, guint64 total_bytes, gpointer data); /* total 0: unknown */
     gpointer progress_data;
 } HttpRequest;

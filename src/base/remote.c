@@ -126,7 +126,9 @@ static void take_result(RemoteResult *result, const Node *answer)
     result->last_modified = modified ? shown_bytes(modified, strlen(modified), ETAG_MAX_BYTES) : NULL;
 }
 
-gboolean remote_fetch(const RemoteFetch *fetch, int output_fd, RemoteResult *result, GError **error)
+/* By `child`, or (NULL) by one of its own, which is gone afterwards. */
+static gboolean fetch_by(RemoteChild *child, const RemoteFetch *fetch, int output_fd, RemoteResult *result,
+                         GError **error)
 {
     *result = (RemoteResult){.status = 0};
     g_autofree char *shown = shown_url(fetch->url);
@@ -134,6 +136,10 @@ gboolean remote_fetch(const RemoteFetch *fetch, int output_fd, RemoteResult *res
     g_autoptr(Node) request = fetch_request(fetch, shown, error);
     if (!request)
         return FALSE;
+    if (child) {
+        node_set_bool(request, "no_redirects", TRUE);
+        node_set_bool(request, "keep", TRUE);
+    }
     RemoteCall call = {
         .request = request,
         .fds = &output_fd,
@@ -147,10 +153,15 @@ gboolean remote_fetch(const RemoteFetch *fetch, int output_fd, RemoteResult *res
         .etag = &result->etag,
     };
     g_autoptr(Node) answer = NULL;
-    gboolean done = call_once(FETCHER, &call, &answer, error);
+    gboolean done = child ? remote_child_call(child, &call, &answer, error) : call_once(FETCHER, &call, &answer, error);
     if (answer)
         take_result(result, answer);
     return done;
+}
+
+gboolean remote_fetch(const RemoteFetch *fetch, int output_fd, RemoteResult *result, GError **error)
+{
+    return fetch_by(NULL, fetch, output_fd, result, error);
 }
 
 struct RemoteSession {
@@ -197,6 +208,20 @@ static Node *small_request(const RemoteRequest *request, gint64 timeout_ms, GErr
     return g_steal_pointer(&node);
 }
 
+static gboolean session_revive(RemoteSession *session, GError **error)
+{
+    if (session->child && !remote_child_is_alive(session->child))
+        g_clear_pointer(&session->child, remote_child_end);
+    return session->child || (session->child = remote_child_start(FETCHER, error));
+}
+
+gboolean remote_session_fetch(RemoteSession *session, const RemoteFetch *fetch, int output_fd, RemoteResult *result,
+                              GError **error)
+{
+    *result = (RemoteResult){.status = 0};
+    return session_revive(session, error) && fetch_by(session->child, fetch, output_fd, result, error);
+}
+
 gboolean remote_session_request(RemoteSession *session, const RemoteRequest *request, int *status, char **body,
                                 GError **error)
 {
@@ -206,9 +231,7 @@ gboolean remote_session_request(RemoteSession *session, const RemoteRequest *req
     g_autoptr(Node) node = small_request(request, timeout_ms, error);
     if (!node)
         return FALSE;
-    if (session->child && !remote_child_is_alive(session->child))
-        g_clear_pointer(&session->child, remote_child_end);
-    if (!session->child && !(session->child = remote_child_start(FETCHER, error)))
+    if (!session_revive(session, error))
         return FALSE;
     RemoteCall call = {.request = node, .doing = doing, .code = FAULT_NETWORK, .total_ms = timeout_ms + MARGIN_MS};
     g_autoptr(Node) answer = NULL;

@@ -71,6 +71,11 @@ gboolean remote_session_request(RemoteSession *session, const RemoteRequest *req
 void remote_session_close(RemoteSession *session);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RemoteSession, remote_session_close)
 
+/* A download by the session's child, which stays and may still write: what came counts only once it has been copied to
+ * where the child cannot reach it. The connection is kept for the next one; redirects are not followed. */
+gboolean remote_session_fetch(RemoteSession *session, const RemoteFetch *fetch, int output_fd, RemoteResult *result,
+                              GError **error);
+
 typedef struct RemoteMail {
     const char *server; /* "HOST:PORT" */
     gboolean tls, starttls;

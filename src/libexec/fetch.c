@@ -59,6 +59,15 @@ static gboolean check_status(const char *shown, const HttpResponse *response, gb
     return fault_set(error, FAULT_SOURCE, "fetch %s: HTTP %d", shown, status);
 }
 
+/* Connections for the next request. One of a session asks one repository for several files, and nobody else. */
+static CURLSH *shared_connections(void)
+{
+    static CURLSH *share;
+    if (!share && (share = curl_share_init()))
+        curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT);
+    return share;
+}
+
 static void do_fetch(const ChildRequest *request)
 {
     const Node *node = request->node;
@@ -80,6 +89,7 @@ static void do_fetch(const ChildRequest *request)
         .stall_timeout_ms = node_get_int(node, "stall_timeout_ms", 0),
         .total_timeout_ms = node_get_int(node, "total_timeout_ms", 0),
         .max_redirects = node_get_bool(node, "no_redirects", FALSE) ? 0 : MAX_DOWNLOAD_REDIRECTS,
+        .share = node_get_bool(node, "keep", FALSE) ? shared_connections() : NULL,
         .progress = tell,
         .progress_data = &download,
     };

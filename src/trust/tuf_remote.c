@@ -33,7 +33,8 @@ static RemoteFetch fetch_of(const TufRemote *remote, const char *url, guint64 li
     };
 }
 
-/* The whole of a descriptor that nobody else writes to any more, NUL appended. */
+/* A copy of all that a descriptor holds, NUL appended: from here on, whoever still has the descriptor can change it as
+ * he likes. */
 static char *take_over(int fd, guint64 limit, gsize *size, const char *name, GError **error)
 {
     off_t length = lseek(fd, 0, SEEK_END);
@@ -60,7 +61,8 @@ static char *fetch(gpointer data, const char *address, guint64 limit, gsize *siz
     request.no_redirects = TRUE;
     RemoteResult result;
     g_autoptr(GError) failure = NULL;
-    gboolean done = remote_fetch(&request, room, &result, &failure);
+    gboolean done = remote->session ? remote_session_fetch(remote->session, &request, room, &result, &failure)
+                                    : remote_fetch(&request, room, &result, &failure);
     int status = result.status;
     remote_result_clear(&result);
     *absent = !done && fault_code_of(failure) == FAULT_SOURCE && (status == 404 || status == 403);

@@ -12,6 +12,7 @@ typedef struct TufRemote {
     const char *ca_file, *proxy, *no_proxy;
     gint64 stall_timeout_ms; /* 0: 30 s */
     gint64 total_timeout_ms; /* of each file of metadata; 0: 2 minutes */
+    RemoteSession *session;  /* fetches all metadata, over one connection if the server lets it; NULL: a child each */
 } TufRemote;
 
 /* Redirects are not followed: a repository is where its operator says. `remote` must outlive the result. */

@@ -1069,6 +1069,16 @@ def test_nothing_is_uncompressed_on_the_way(start, server):
     refused(client, "timestamp.json")
 
 
+def test_all_metadata_come_over_one_connection(program, tmp_path):
+    server, repository = Server(keep=True), Repository()
+    client = Client(program, server.serve(repository), tmp_path, repository)
+    assert client.refresh() == 0, client.said
+    assert (len(server.asked), server.connections) == (4, 1)
+    assert client.refresh() == 0
+    assert (len(server.asked), server.connections) == (6, 2)
+    server.close()
+
+
 @pytest.mark.parametrize("role", ("timestamp", "snapshot", "targets"))
 def test_a_file_that_is_not_there(start, role):
     repository = Repository()

@@ -176,11 +176,17 @@ class Repository:
 class Server:
     """Serves repository.files; `odd` maps a path to a function that answers by itself."""
 
-    def __init__(self):
-        self.files, self.odd, self.asked = {}, {}, []
+    def __init__(self, keep=False):
+        self.files, self.odd, self.asked, self.connections = {}, {}, [], 0
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1" if keep else "HTTP/1.0"
+
+            def setup(self):
+                outer.connections += 1
+                super().setup()
+
             def do_GET(self):  # noqa: N802
                 path = self.path.lstrip("/")
                 outer.asked.append(path)
@@ -192,6 +198,8 @@ class Server:
                     return
                 data = outer.files.get(path)
                 self.send_response(200 if data is not None else 404)
+                if keep:
+                    self.send_header("Content-Length", str(len(data or b"")))
                 self.end_headers()
                 self.wfile.write(data or b"")
 

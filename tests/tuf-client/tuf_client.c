@@ -80,10 +80,14 @@ static gboolean download_one(const Options *options, TufClient *client, const Tu
 
 static gboolean update(const Options *options, int dirfd, gboolean download, GError **error)
 {
+    g_autoptr(RemoteSession) session = remote_session_open(error);
+    if (!session)
+        return FALSE;
     TufRemote remote = {.metadata_url = options->metadata_url,
                         .targets_url = options->target_base_url,
                         .stall_timeout_ms = options->stall_ms,
-                        .total_timeout_ms = options->total_ms};
+                        .total_timeout_ms = options->total_ms,
+                        .session = session};
     TufNet net = tuf_remote_net(&remote);
     g_autoptr(TufClient) client = tuf_client_open(dirfd, &net, (gint64)time(NULL), error);
     gboolean good = client && tuf_client_refresh(client, error);

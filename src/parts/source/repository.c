@@ -231,13 +231,15 @@ static gboolean repository_index(Source *source, gboolean with_signature, Source
         return index_from(source, &folder, index, error);
     g_autofree char *metadata = g_strconcat(base, "metadata/", NULL);
     g_autoptr(GPtrArray) headers = web_headers(source, base, base, error);
-    if (!headers)
+    g_autoptr(RemoteSession) session = headers ? remote_session_open(error) : NULL;
+    if (!session)
         return FALSE;
     TufRemote remote = {.metadata_url = metadata,
                         .headers = (const char *const *)headers->pdata,
                         .ca_file = link_ca_file(source),
                         .proxy = link_proxy(source),
-                        .no_proxy = link_no_proxy(source)};
+                        .no_proxy = link_no_proxy(source),
+                        .session = session};
     TufNet net = tuf_remote_net(&remote);
     return index_from(source, &net, index, error);
 }
