@@ -90,8 +90,7 @@ class Host:
             subprocess.run(["chown", "-R", self.user + ":", self.root, self.source], check=True)
         self.furnish()
         self.offer(OLD)
-        self.must("install", self.source, "--trust", "none", "--name", "ledger", "--user",
-                  self.user or pwd.getpwuid(os.geteuid()).pw_name)
+        self.must(*self.installation(self.user or pwd.getpwuid(os.geteuid()).pw_name))
         for number in range(1, 21):
             self.ask("POST", "/%d" % number)
         self.edit()
@@ -103,6 +102,9 @@ class Host:
 
     def furnish(self):
         """What the app finds on the host before it is installed."""
+
+    def installation(self, user):
+        return ["install", self.source, "--trust", "none", "--name", "ledger", "--user", user]
 
     def edit(self):
         """What a user makes of the app once it is installed."""
@@ -375,7 +377,7 @@ class FilesHost(Host):
     """The ledger as an app in place: its files lie in its root, and a user has made some of them his own."""
     ledger, shared, live = "app-files", "", ""
     litter = re.compile(r"\.liftlock-\d+-[0-9a-f]+\.tmp$")  # of a file that was to be replaced; the next job takes it away
-    own = {".liftlock", ".liftlock-store", "logs", "ledger.db", "ledger.db-wal", "ledger.db-shm", "notes"}
+    own = {".liftlock", ".liftlock-store", "logs", "synchronous-full", "ledger.db", "ledger.db-wal", "ledger.db-shm", "notes"}
 
     def store(self):
         return os.path.join(self.app, ".liftlock-store")
@@ -392,12 +394,15 @@ class FilesHost(Host):
         shutil.rmtree(place)
         return digest
 
+    def where(self, name):
+        return os.path.join(self.app, name)
+
     def edit(self):
         lines = {"config.toml": "# how it works\nlimit = 11  # mine\n\n[pool]\nsize = 1\n", "words/mine": "my own\n",
                  "extra.txt": "my own, too\n", "pictures/one": "a picture\n", "words/en": "edited\n"}
         for name, text in lines.items():
-            os.makedirs(os.path.dirname(os.path.join(self.app, name)), exist_ok=True)
-            with open(os.path.join(self.app, name), "w") as file:
+            os.makedirs(os.path.dirname(self.where(name)), exist_ok=True)
+            with open(self.where(name), "w") as file:
                 file.write(text)
         if self.user:
             subprocess.run(["chown", "-R", self.user + ":", self.app], check=True)
@@ -571,12 +576,19 @@ class DiskHost(Host):
     def unmount(self):
         if not self.image:
             return
-        deadline = time.monotonic() + 10
-        while subprocess.run(["umount", self.root], check=False, stderr=subprocess.DEVNULL).returncode != 0:
-            if time.monotonic() > deadline:  # a process that is on its way out may still hold files
-                raise Wrong("the file system at %s cannot be unmounted" % self.root)
-            time.sleep(0.01)
+        self.take_off(self.root)
         image, self.image = self.image, None  # whatever comes now, it is no longer mounted
+        self.wait_for(image)
+
+    @staticmethod
+    def take_off(place):
+        deadline = time.monotonic() + 10
+        while subprocess.run(["umount", place], check=False, stderr=subprocess.DEVNULL).returncode != 0:
+            if time.monotonic() > deadline:  # a process that is on its way out may still hold files
+                raise Wrong("the file system at %s cannot be unmounted" % place)
+            time.sleep(0.01)
+
+    def wait_for(self, image):
         deadline = time.monotonic() + 20
         while self.is_attached(image):
             if time.monotonic() > deadline:
@@ -593,6 +605,9 @@ class DiskHost(Host):
         subprocess.run(["cp", "--sparse=always", "--reflink=auto", self.pristine, image], check=True)
         self.mount(image)
 
+    def disk_to_cut(self, n):
+        return self.root
+
     def power_returns(self):
         self.clear()
         image = self.image
@@ -603,6 +618,80 @@ class DiskHost(Host):
     def remove(self):
         self.clear()
         self.unmount()
+
+
+class FilesDiskHost(DiskHost, FilesHost):
+    """The ledger as an app in place, on the file system whose power is cut."""
+
+
+class FilesDisksHost(FilesDiskHost):
+    """Its words lie in a folder of their own, on another disk, and only one of the two loses its power: the other keeps what
+    was never made durable. On even points it is the words' that goes."""
+
+    def __init__(self, work, build, kind):
+        super().__init__(work, build, kind)
+        self.words = os.path.join(self.root, "srv", "words")
+
+    def where(self, name):
+        folder, _, rest = name.partition("/")
+        return os.path.join(self.words, rest) if folder == "words" else super().where(name)
+
+    def installation(self, user):
+        config = os.path.join(self.work, "ledger.toml")
+        os.makedirs(self.words)
+        if self.user:
+            subprocess.run(["chown", "-R", self.user + ":", os.path.dirname(self.words)], check=True)
+        with open(config, "w") as file:
+            file.write('[app]\nlayout = "files"\nuser = "%s"\n[source]\ntype = "folder"\npath = "%s"\n'
+                       '[trust]\nlevel = "none"\n[destinations]\nwords = "/srv/words"\n' % (user, self.source))
+        return ["install", config]
+
+    def tree(self, version):
+        left = [name for name in os.listdir(self.words) if name.startswith(".liftlock")]
+        return (super().tree(version), tree_digest(self.words)) if not left else left[0]
+
+    def disk_to_cut(self, n):
+        return self.words if n % 2 == 0 else self.root
+
+    def prepare(self):
+        self.second = None
+        super().prepare()
+
+    def mount(self, image):
+        super().mount(image)
+        if not os.path.exists(image + "-words"):
+            size = os.path.getsize(image)
+            with open(image + "-words", "wb") as file:
+                file.truncate(size)
+            subprocess.run({"ext4": ["mkfs.ext4", "-q", "-F"], "xfs": ["mkfs.xfs", "-q"]}[self.kind] + [image + "-words"],
+                           check=True, stdout=subprocess.DEVNULL)
+        os.makedirs(self.words, exist_ok=True)
+        subprocess.run(["mount", "-o", "loop", image + "-words", self.words], check=True)
+        self.second = image + "-words"
+        if os.path.exists(os.path.join(self.words, "lost+found")):
+            os.rmdir(os.path.join(self.words, "lost+found"))
+
+    def unmount(self):
+        if self.second:
+            self.take_off(self.words)
+            image, self.second = self.second, None
+            self.wait_for(image)
+        super().unmount()
+
+    def lay(self):
+        """The pristine disk of the words is copied like the other, before both are mounted."""
+        self.unmount_last()
+        self.made += 1
+        image = os.path.join(self.work, "disk-%d" % self.made)
+        for end in ("", "-words"):
+            subprocess.run(["cp", "--sparse=always", "--reflink=auto", self.pristine + end, image + end], check=True)
+        self.mount(image)
+
+    def unmount_last(self):
+        last = self.image
+        self.unmount()
+        for end in ("", "-words") if last else ():
+            os.unlink(last + end)
 
 
 class PostgresDiskHost(DiskHost, PostgresHost):

@@ -183,13 +183,13 @@ def power_cut(host, n):
     full = n % 2 == 0 or host.ledger == "app-postgres"
     host.set_back()
     if full:
-        with open(os.path.join(host.app, "shared", "synchronous-full"), "w"):
+        with open(os.path.join(host.app, host.shared, "synchronous-full"), "w"):
             pass
     host.start_server()
     host.start_writer()
     before = host.acknowledged()
     subprocess.run(["sync", "-f", host.root], check=True)
-    host.liftlock(*UPDATE, "--detach", strike=("--at", str(n), "--do", "shutdown=" + host.root))
+    host.liftlock(*UPDATE, "--detach", strike=("--at", str(n), "--do", "shutdown=" + host.disk_to_cut(n)))
     host.stop_writer()
     if full:
         before = set(sorted(host.acknowledged())[:-1])
@@ -248,6 +248,10 @@ LOOPS = {
     "files-enospc": ("files", "enospc", error_at("ENOSPC"), ("space",)),
     "files-eio": ("files", "eio", error_at("EIO"), ("space", "disk")),
     "files-full-from": ("files", "full-from", full_from, ("space",)),
+    "files-power-ext4": ("files-ext4", "power", power_cut, None),
+    "files-power-two-ext4": ("files-two-ext4", "power", power_cut, None),
+    "files-power-two-xfs": ("files-two-xfs", "power", power_cut, None),
+    "files-power-xfs": ("files-xfs", "power", power_cut, None),
     "postgres-db-kill": ("postgres", "server", server_killed, None),
     "postgres-db-down": ("postgres", "server", server_down, None),
     "power-ext4": ("ext4", "power", power_cut, None),
