@@ -271,14 +271,22 @@ static DocumentLanguage language_of(const char *name)
     return g_str_has_suffix(name, ".json") ? DOCUMENT_JSON : DOCUMENT_YAML;
 }
 
-Manifest *manifest_from_fd(int fd, const char *name, char **records, GError **error)
+/* `rollout` (may be NULL) goes before the manifest's own: a publisher widens it without making the release anew. */
+static Manifest *manifest_rolled_out(int fd, const char *name, const Node *rollout, char **records, GError **error)
 {
     g_autoptr(Node) document = remote_parse(language_of(name), fd, name, FAULT_MANIFEST, error);
     if (!document)
         return NULL;
     if (records)
         *records = node_to_records(document);
+    if (rollout && document->kind == NODE_MAP)
+        node_set(document, "rollout", node_copy(rollout));
     return manifest_read(g_steal_pointer(&document), name, error);
+}
+
+Manifest *manifest_from_fd(int fd, const char *name, char **records, GError **error)
+{
+    return manifest_rolled_out(fd, name, NULL, records, error);
 }
 
 Manifest *manifest_from_records(const char *records, GError **error)
@@ -357,5 +365,5 @@ Manifest *catalog_manifest(Catalog *catalog, const Release *release, RemoteProgr
         return NULL;
     if (digest && !(*digest = digest_fd(fd, NULL, error)))
         return NULL;
-    return manifest_from_fd(fd, beside ? base_name(release->manifest) : name, records, error);
+    return manifest_rolled_out(fd, beside ? base_name(release->manifest) : name, release->rollout, records, error);
 }

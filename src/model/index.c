@@ -25,6 +25,8 @@ static const Key release_keys[] = {
     {"changelog", KEY_TEXT, OF(Release, changelog), NULL, "URL of what changed"},
     {"severity", KEY_TEXT, OF(Release, severity), NULL, "security and critical releases do not wait for policy's age"},
     {"description", KEY_TEXT, OF(Release, description), NULL, "one line about the release"},
+    {"min_age", KEY_DURATION, OF(Release, min_age_ms), "0", "how long after its publication hosts wait at least"},
+    {"rollout", KEY_NODE, OF(Release, rollout), NULL, "which hosts take it when; replaces the manifest's"},
     {"unpacked_size", KEY_INT, OF(Release, unpacked_bytes), "0", "bytes of the files in the archive"},
     {"unpacked_entries", KEY_INT, OF(Release, unpacked_entries), "0", "files and directories in the archive"},
     {"withdrawn", KEY_BOOL, OF(Release, withdrawn), "false", "whether the publisher took it back"},
@@ -38,6 +40,7 @@ const Key release_index_keys[] = {
     {"index", KEY_INT, OF(ReleaseIndex, index), "0", "number of this index; rises with every publication"},
     {"channels", KEY_TEXT_MAP, OF(ReleaseIndex, channels), NULL, "channel -> version"},
     {"latest_stable", KEY_VERSION, OF(ReleaseIndex, latest_stable), NULL, "version of the channel stable, where there are no channels"},
+    {"only_named", KEY_BOOL, OF(ReleaseIndex, only_named), "false", "whether what no channel names is offered to nobody"},
     {"releases", KEY_TABLES, OF(ReleaseIndex, releases), NULL, "the releases", .required = TRUE, .table = release_keys, .size = sizeof(Release)},
     {"*", KEY_NODE, OF(ReleaseIndex, document), NULL, "keys of newer publishers"},
     {0},
@@ -219,7 +222,7 @@ const char *release_index_channel(const ReleaseIndex *index, const char *channel
         if (strcmp(pair->name, channel) == 0)
             return pair->value;
     }
-    if (strcmp(channel, "stable") != 0)
+    if (strcmp(channel, "stable") != 0 || index->only_named)
         return NULL;
     if (index->latest_stable)
         return index->latest_stable;

@@ -13,10 +13,12 @@ typedef struct Release {
     char *manifest;    /* URL of the manifest beside the archive, so that a plan costs no download; NULL */
     char *manifest_sha256;
     char *released, *changelog, *severity, *description;
+    gint64 min_age_ms;                       /* how long after `released` hosts wait at least */
     gint64 unpacked_bytes, unpacked_entries; /* 0: unknown */
     gboolean withdrawn;
     char *withdrawn_reason;
-    const Node *node; /* the whole map, borrowed from the document */
+    const Node *rollout; /* replaces the manifest's; NULL: that one holds. Borrowed */
+    const Node *node;    /* the whole map, borrowed from the document */
 } Release;
 
 typedef struct ReleaseIndex {
@@ -24,6 +26,7 @@ typedef struct ReleaseIndex {
     gint64 index;        /* N: rises with every publication; 0: none given */
     GPtrArray *channels; /* KeyPair: channel -> version */
     char *latest_stable; /* read where channels is absent */
+    gboolean only_named; /* what no channel names is offered to nobody */
     GPtrArray *releases; /* Release, in the index's order */
     Node *document;
     GPtrArray *by_version; /* Release, borrowed, sorted */
@@ -41,7 +44,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ReleaseIndex, release_index_free)
 /* "v" in front does not count, nor do missing fields: "2.1" finds 2.1.0. NULL if there is none. Borrowed. */
 const Release *release_index_find(const ReleaseIndex *index, const char *version);
 
-/* The version that a channel names; NULL if there is no such channel. "stable" falls back to latest_stable, then to
- * the highest release that is neither withdrawn nor a pre-release (where no version has an order: the first such).
- * Borrowed. */
+/* The version that a channel names; NULL if there is no such channel. Unless only_named, "stable" falls back to
+ * latest_stable, then to the highest release that is neither withdrawn nor a pre-release (where no version has an
+ * order: the first such). Borrowed. */
 const char *release_index_channel(const ReleaseIndex *index, const char *channel);

@@ -158,7 +158,8 @@ static void rule_prerelease(const Case *c)
 /* A date ahead of the host's clock proves no age, whichever of the two is wrong. */
 static void rule_young(const Case *c)
 {
-    gint64 needed_s = (auto_min_age_ms(c->config, c->release->severity) + 999) / 1000, released_s = 0;
+    gint64 ours_ms = auto_min_age_ms(c->config, c->release->severity), released_s = 0;
+    gint64 needed_s = (MAX(ours_ms, c->release->min_age_ms) + 999) / 1000;
     if (needed_s <= 0)
         return;
     const char *version = c->release->version;
@@ -227,7 +228,9 @@ static void object_no_channel(const Case *c)
 {
     g_autofree char *channel = schema_quote(c->config->source.channel);
     if (strcmp(c->config->source.channel, "stable") == 0) {
-        objection_add(c->objections, FAULT_SOURCE, NULL, NULL, "the source lists no stable release");
+        objection_add(c->objections, FAULT_SOURCE, NULL, NULL,
+                      c->index->only_named ? "the publisher has named no release as stable yet"
+                                           : "the source lists no stable release");
         return;
     }
     GString *names = g_string_new(NULL);

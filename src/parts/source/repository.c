@@ -199,6 +199,7 @@ static gboolean make_index(const Source *source, const TufClient *client, const 
                      .releases = node_new_list(),
                      .channels = node_new_map()};
     node_set_text(document, "app", source->config->name);
+    node_set_bool(document, "only_named", TRUE);
     node_set(document, "channels", making.channels);
     node_set(document, "releases", making.releases);
     for (guint i = 0; i < role->files->len; i++)
