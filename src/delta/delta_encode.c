@@ -44,8 +44,7 @@ static void set_parameters(ZSTD_CCtx *context, guint64 reach, gboolean alone, gb
         ZSTD_CCtx_setParameter(context, ZSTD_c_chainLog, CLAMP(window + 1, 10, 27));
         ZSTD_CCtx_setParameter(context, ZSTD_c_hashLog, CLAMP(window, 10, 25));
     }
-    if (reach > LARGE_BYTES || !best)
-        ZSTD_CCtx_setParameter(context, ZSTD_c_enableLongDistanceMatching, 1);
+    ZSTD_CCtx_setParameter(context, ZSTD_c_enableLongDistanceMatching, 1);
 }
 
 GByteArray *delta_zstd(DeltaSpan content, DeltaSpan prefix, gboolean best)
