@@ -6,6 +6,7 @@
 #include "cli/apps.h"
 #include "cli/run.h"
 #include "engine/status.h"
+#include "parts/layout/layout.h"
 
 #include <string.h>
 
@@ -107,6 +108,20 @@ int verb_status(Call *call, GError **error)
     return for_apps(call, look_take, &look, ANSWER_LIST, error);
 }
 
+/* The first few of each kind; --json has them all. */
+static void show_files(Call *call, const Node *files)
+{
+    static const char *const words[] = {"edited", "missing", "in the way", "left alone", "kept copy"};
+    enum { SHOWN = 5 };
+    for (int i = 0; files && i < LAYOUT_N_STATES; i++) {
+        const Node *list = node_get(files, layout_state_names[i]);
+        for (guint k = 0; k < list->items->len && k < SHOWN; k++)
+            call_say(call, "  %-10s %s", words[i], ((const Node *)g_ptr_array_index(list->items, k))->text);
+        if (list->items->len > SHOWN)
+            call_say(call, "             and %u more", list->items->len - SHOWN);
+    }
+}
+
 static int show_inspection(Call *call, const Node *node)
 {
     const char *condition = node_get_text(node, "condition", "BROKEN");
@@ -119,6 +134,7 @@ static int show_inspection(Call *call, const Node *node)
         if (node_get_text(issue, "advice", NULL))
             call_say(call, "           %s", node_get_text(issue, "advice", ""));
     }
+    show_files(call, node_get(node, "files"));
     return strcmp(condition, "OK") == 0 ? 0 : strcmp(condition, "DEGRADED") == 0 ? 1 : 5;
 }
 

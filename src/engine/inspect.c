@@ -120,6 +120,49 @@ static void inspect_tree(Observed *observed, Node *issues, Condition *worst)
                   "somebody changed the release's files; 'liftlock update' or 'liftlock rollback' replaces them");
 }
 
+static void take_state(LayoutState state, const char *path, gpointer data)
+{
+    g_autofree char *shown = part_printable(path);
+    node_append((Node *)node_get(data, layout_state_names[state]), node_new_scalar(SCALAR_STRING, shown));
+}
+
+/* "a and 2 more are SUCH"; NULL: none. The caller frees. */
+static char *first_of(const Node *files, LayoutState state, const char *such)
+{
+    const GPtrArray *list = node_get(files, layout_state_names[state])->items;
+    if (list->len == 0)
+        return NULL;
+    const char *path = ((const Node *)g_ptr_array_index(list, 0))->text;
+    return list->len == 1 ? g_strdup_printf("%s is %s", path, such)
+                          : g_strdup_printf("%s and %u more are %s", path, list->len - 1, such);
+}
+
+/* In place: what a user made of the release's files is his good right; what is not there may be a mishap. */
+static void inspect_files(Observed *observed, Node *node, Node *issues, Condition *worst)
+{
+    const LayoutDriver *layout = observed->manifest ? layout_find(observed->manifest->layout, NULL) : NULL;
+    g_autoptr(GError) error = NULL;
+    if (!layout || !layout->examine || !observed->version)
+        return;
+    Node *files = node_new_map();
+    node_set(node, "files", files);
+    for (int i = 0; i < LAYOUT_N_STATES; i++)
+        node_set(files, layout_state_names[i], node_new_list());
+    if (!layout->examine(&observed->part, observed->version, observed->manifest, take_state, files, &error)) {
+        g_autofree char *text = fault_text(error);
+        add_issue(issues, worst, CONDITION_DEGRADED, text, "its files in place could not be looked at");
+        return;
+    }
+    g_autofree char *missing = first_of(files, LAYOUT_MISSING, "part of the release, and not there");
+    g_autofree char *barred = first_of(files, LAYOUT_IN_THE_WAY, "of another kind than in the release");
+    g_autofree char *advice = g_strdup_printf(
+        "'liftlock update %s --again --take-release' brings it; what you edited is then kept beside", observed->app);
+    if (missing)
+        add_issue(issues, worst, CONDITION_OK, missing, advice);
+    if (barred)
+        add_issue(issues, worst, CONDITION_DEGRADED, barred, "move it away; the next update stops there otherwise");
+}
+
 /* Whoever wants to go back is to hear of a damaged release today, not then. */
 static void inspect_ways_back(Observed *observed, Node *issues, Condition *worst)
 {
@@ -225,6 +268,7 @@ Node *inspect_app(const HostPlace *host, const char *app, GError **error)
     Node *node = node_new_map();
     node_set_text(node, "app", app);
     node_set_text(node, "version", observed->version);
+    inspect_files(observed, node, issues, &worst);
     inspect_unattended(host, observed, node, issues, &worst);
     inspect_errors(observed, node, issues, &worst);
     node_set_text(node, "condition", names[worst]);

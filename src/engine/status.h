@@ -18,7 +18,8 @@ Node *status_errors(Journal *journal, const char *app);
 /* Names of all apps that have a configuration or a record: GPtrArray of char *, sorted. */
 GPtrArray *status_apps(const HostPlace *host, GError **error);
 
-/* A closer look: {app, condition: OK | DEGRADED | BROKEN, issues[{severity, text, advice}]}. Hashes the live tree. */
+/* A closer look: {app, condition: OK | DEGRADED | BROKEN, issues[{severity, text, advice}], files (in place: edited[],
+ * missing[], in_the_way[], left_alone[], kept_copies[])}. Hashes the live tree. */
 Node *inspect_app(const HostPlace *host, const char *app, GError **error);
 
 /* Asks the live release's services, identity and tests once: {app, healthy, checks[{name, ok, text}]}. */

@@ -204,6 +204,24 @@ expect_same "the configuration" "$(cat "$root/config.toml")" 'title = "My books"
 [server]
 port = 1'
 
+note "inspect tells what is the user's"
+expect_exit 0 lift inspect bookshelf
+expect_text "$out" "  edited     config.toml"
+expect_text "$out" "  left alone .env"
+expect_text "$out" "  kept copy  notes.txt.before-1.3.0"
+as_user rm "$root/bin/tool"
+expect_exit 0 lift inspect bookshelf
+expect_text "$out" "  missing    bin/tool"
+expect_text "$out" "  info     bin/tool is part of the release, and not there"
+expect_text "$out" "           'liftlock update bookshelf --again --take-release' brings it; what you edited is then kept beside"
+as_user rm "$root/notes.txt"
+as_user mkdir "$root/notes.txt"
+expect_exit 1 lift inspect bookshelf --json
+json "the kinds are apart" 'j[0]["files"] == {"edited": ["config.toml"], "missing": ["bin/tool"], "in_the_way": ["notes.txt"], "left_alone": [".env", "data/seed.txt"], "kept_copies": ["notes.txt.before-1.3.0", "templates/page.html.before-1.1.0"]}'
+as_user rmdir "$root/notes.txt"
+expect_exit 0 lift update bookshelf --again --take-release
+expect_same "what was missing is there again" "$("$root/bin/tool") $(cat "$root/notes.txt")" "tool 1 from the release, again"
+
 note "back to an older release, in place"
 expect_exit 0 lift rollback bookshelf --to 1.3.0 --yes
 expect_same "the running app's own word" "$(about)" '{"name": "bookshelf", "version": "1.3.0"}'

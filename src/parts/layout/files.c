@@ -117,6 +117,7 @@ const LayoutDriver layout_files = {
     .in_place = TRUE,
     .arrange = files_arrange,
     .foresee = files_foresee,
+    .examine = files_examine,
     .current = releases_current,
     .present = releases_present,
     .prepare = releases_prepare,

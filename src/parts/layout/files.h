@@ -23,6 +23,10 @@ gboolean files_arrange(const PartContext *context, const LayoutChange *change, L
 gboolean files_foresee(const PartContext *context, const LayoutChange *change, int tree, LayoutReport *report,
                        GError **error);
 
+/* files_examine.c: see LayoutDriver.examine. */
+gboolean files_examine(const PartContext *context, const char *version, const Manifest *manifest, LayoutTell tell,
+                       gpointer data, GError **error);
+
 /* files_merge.c: the merge of one file, by a process without rights. What cannot be merged is FAULT_POLICY, with its
  * place: "config.toml:3:9: ...". */
 typedef struct FilesMerge {

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void arranger_clear(Arranger *a)
+void arranger_clear(Arranger *a)
 {
     g_clear_pointer(&a->ground, ground_close);
     fs_fd_clear(&a->store);
@@ -31,8 +31,6 @@ static void arranger_clear(Arranger *a)
     g_clear_pointer(&a->known, known_free);
     g_clear_pointer(&a->intents, intents_free);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Arranger, arranger_clear)
-
 /* --- deciding --- */
 
 static gboolean is_merge(const FileRule *rule)
@@ -70,7 +68,7 @@ static gboolean decide_new(Arranger *a, const Case *c, GError **error)
         arranger_stuck(a, "%s cannot be put there: %s", live->path, a->blocked ? a->blocked : "it is no file here");
         return TRUE;
     }
-    if (!live->type && c->old && inventory_same(c->old, c->new) && !c->rule) {
+    if (!live->type && c->old && inventory_same(c->old, c->new) && !c->rule && !a->change->take_release) {
         arranger_note(a, "%s was removed here and stays away", live->path);
         return TRUE;
     }
@@ -258,7 +256,7 @@ static gboolean forget_earlier(Arranger *a, GError **error)
     return !earlier || (ground && intents_forget(ground, a->store, earlier, made, error));
 }
 
-static gboolean begin(Arranger *a, GError **error)
+gboolean arranger_begin(Arranger *a, GError **error)
 {
     if (!open_places(a, error) || !(a->known = known_read(a->store, error)))
         return FALSE;
@@ -282,19 +280,18 @@ static gboolean finish(Arranger *a, GError **error)
     return known_write(a->known, a->store, error) && intents_write(a->store, a->intents, error);
 }
 
-#define NO_FDS .tree = -1, .store = -1, .parent = -1
-
 gboolean files_arrange(const PartContext *context, const LayoutChange *change, LayoutReport *report, GError **error)
 {
-    g_auto(Arranger) a = {.context = context, .change = change, .report = report, NO_FDS};
-    return begin(&a, error) && arrange_all(&a, error) && (report->conflicts->len > 0 || finish(&a, error));
+    g_auto(Arranger) a = ARRANGER(context, change, report);
+    return arranger_begin(&a, error) && arrange_all(&a, error) && (report->conflicts->len > 0 || finish(&a, error));
 }
 
 gboolean files_foresee(const PartContext *context, const LayoutChange *change, int tree, LayoutReport *report,
                        GError **error)
 {
-    g_auto(Arranger) a = {.context = context, .change = change, .report = report, .looks = TRUE, NO_FDS};
+    g_auto(Arranger) a = ARRANGER(context, change, report);
+    a.looks = TRUE;
     if (tree >= 0 && (!releases_level(tree, error) || (a.tree = fs_open_beneath(tree, ".", O_RDONLY, 0, error)) < 0))
         return FALSE;
-    return begin(&a, error) && arrange_all(&a, error);
+    return arranger_begin(&a, error) && arrange_all(&a, error);
 }

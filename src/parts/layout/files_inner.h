@@ -35,6 +35,14 @@ typedef struct Arranger {
     char *blocked; /* why nothing can be done below parent_dir; NULL: something can */
 } Arranger;
 
+#define ARRANGER(the_context, the_change, the_report)                                                                  \
+    {                                                                                                                  \
+        .context = (the_context), .change = (the_change), .report = (the_report), .tree = -1, .store = -1,             \
+        .parent = -1                                                                                                   \
+    }
+void arranger_clear(Arranger *a);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Arranger, arranger_clear)
+
 /* One path as it lies there. */
 typedef struct Found {
     const char *path;
@@ -77,10 +85,13 @@ gboolean arranger_show(Arranger *a, const Case *c, GError **error);
 /* What neither comes nor goes by this change, whoever brought it: the manifest or the host keeps it off. */
 gboolean arranger_keeps_off(const Arranger *a, const char *path);
 
+gboolean arranger_begin(Arranger *a, GError **error); /* all that is to be open, opened */
+
 /* --- files_turn.c: c->old is a directory and c->new none, or the other way round --- */
 
-gboolean arranger_to_file(Arranger *a, const Case *c, GError **error);      /* a directory lies there, or nothing */
-gboolean arranger_to_directory(Arranger *a, const Case *c, GError **error); /* something lies there, no directory */
+const InventoryEntry *arranger_brought(const Arranger *a, const char *path); /* by the installed release; or NULL */
+gboolean arranger_to_file(Arranger *a, const Case *c, GError **error);       /* a directory lies there, or nothing */
+gboolean arranger_to_directory(Arranger *a, const Case *c, GError **error);  /* something lies there, no directory */
 
 /* Lines of the report. */
 void arranger_note(Arranger *a, const char *format, ...) G_GNUC_PRINTF(2, 3);

@@ -25,7 +25,7 @@ static int by_path(const void *key, const void *entry)
     return strcmp(key, (*(const InventoryEntry *const *)entry)->path);
 }
 
-static const InventoryEntry *brought(const Arranger *a, const char *path)
+const InventoryEntry *arranger_brought(const Arranger *a, const char *path)
 {
     const GPtrArray *old = a->old;
     InventoryEntry **found = old->len ? bsearch(path, old->pdata, old->len, sizeof(gpointer), by_path) : NULL;
@@ -35,7 +35,7 @@ static const InventoryEntry *brought(const Arranger *a, const char *path)
 static gboolean is_the_releases(Arranger *a, const char *path, GError **error)
 {
     g_auto(Found) live = {0};
-    const InventoryEntry *old = brought(a, path);
+    const InventoryEntry *old = arranger_brought(a, path);
     if (!old || arranger_keeps_off(a, path))
         return FALSE;
     found_look(a, path, &live);
@@ -68,7 +68,7 @@ static gboolean take_out(Arranger *a, const GPtrArray *inside, gboolean director
         g_auto(Found) live = {0};
         const char *path = inside->pdata[i - 1];
         found_look(a, path, &live);
-        const Case c = {brought(a, path), NULL, NULL, &live};
+        const Case c = {arranger_brought(a, path), NULL, NULL, &live};
         if ((live.type == 'd') == directories && !arranger_remove(a, &c, error))
             return FALSE;
     }

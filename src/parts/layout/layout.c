@@ -7,6 +7,9 @@
 
 const LayoutDriver *const layout_drivers[] = {&layout_releases, &layout_files, NULL};
 
+const char *const layout_state_names[] = {"edited", "missing", "in_the_way", "left_alone", "kept_copies", NULL};
+G_STATIC_ASSERT(G_N_ELEMENTS(layout_state_names) == LAYOUT_N_STATES + 1);
+
 static void conflict_free(gpointer data)
 {
     g_free(((LayoutConflict *)data)->text);

@@ -39,6 +39,18 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LayoutReport, layout_report_clear)
 /* "3 added, 1 merged"; NULL: nothing changes. The caller frees. */
 char *layout_report_sum(const LayoutReport *report);
 
+/* What of an app in place is not as its release brought it, and what else its user should know of. */
+typedef enum {
+    LAYOUT_EDITED,
+    LAYOUT_MISSING,
+    LAYOUT_IN_THE_WAY, /* something of another kind lies there */
+    LAYOUT_LEFT_ALONE, /* by a rule: never compared */
+    LAYOUT_KEPT_COPY,  /* of a user's file that gave way */
+    LAYOUT_N_STATES
+} LayoutState;
+extern const char *const layout_state_names[]; /* "edited", ... NULL-terminated */
+typedef void (*LayoutTell)(LayoutState state, const char *path, gpointer data);
+
 typedef struct LayoutDriver {
     const char *name, *summary;
 
@@ -53,6 +65,11 @@ typedef struct LayoutDriver {
      * its own (a single leading directory is lifted), -1: it lies complete on this host. Changes nothing else. */
     gboolean (*foresee)(const PartContext *context, const LayoutChange *change, int tree, LayoutReport *report,
                         GError **error);
+
+    /* In place: tells of each path of the live release that is not as it came. Reads what lies there; NULL: nothing
+     * lies in place. */
+    gboolean (*examine)(const PartContext *context, const char *version, const Manifest *manifest, LayoutTell tell,
+                        gpointer data, GError **error);
 
     /* The version that is live by observation, NULL if none is (then *error is unset). The caller frees. */
     char *(*current)(const Place *place, GError **error);
