@@ -184,14 +184,15 @@ gboolean ready_act(Job *job, GError **error)
     if (!preconditions_hold(job, error) || !way_back_holds(job, error) || !directories_make(job, error) ||
         !room_reserve(job, error) || !baseline_take(job, error))
         return FALSE;
-    if (step_is_in(step_find("stage"), job->plan->kind) &&
-        !journal_attempt_count(job->journal, job->plan->app, plan_release_key(job->plan), error))
-        return FALSE;
     /* The name says it from here on: complete, sealed, tried. Still nobody points at it. */
     if (step_is_in(step_find("stage"), job->plan->kind) && !job->layout->promote(&job->part, job->plan->to, error))
         return FALSE;
-    return job->layout->prepare_revert(&job->part, job->plan->from, error) && files_arrange(job, error) &&
-           hook_units_record(job, error) && live_equip(job, error);
+    if (!job->layout->prepare_revert(&job->part, job->plan->from, error) || !files_arrange(job, error) ||
+        !hook_units_record(job, error) || !live_equip(job, error))
+        return FALSE;
+    /* Last: what was refused until here was not tried. */
+    return !step_is_in(step_find("stage"), job->plan->kind) ||
+           journal_attempt_count(job->journal, job->plan->app, plan_release_key(job->plan), error);
 }
 
 gboolean ready_undo(Job *job, GError **error)
