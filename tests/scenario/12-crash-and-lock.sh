@@ -131,7 +131,7 @@ note "nobody has to wait at all"
 tree_make 2.0.1 2.0.0
 publish 2.0.1
 expect_exit 0 lift update bookshelf --detach --json
-json "the answer is the job's id" "list(j) == ['job']"
+json "the answer is the job's id, and whose it is" "list(j) == ['app', 'job'] and j['app'] == 'bookshelf'"
 id=$(/usr/bin/python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["job"])' "$out")
 ok "it comes to its end by itself" wait_for 20 grep -q '"type":"closed"' "$host/var/lib/liftlock/bookshelf/jobs/$id/log"
 shows 2.0.1 "$after"
