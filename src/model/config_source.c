@@ -249,6 +249,28 @@ static gboolean has_password(const char *url)
     return colon && colon < at;
 }
 
+/* "git@example.org:app.git", as scp(1) and most forges write it: the ssh address that is meant, or NULL. The caller
+ * frees. */
+static char *address_meant(const char *url)
+{
+    const char *at = strchr(url, '@'), *colon = at ? strchr(at, ':') : NULL;
+    if (!colon || memchr(url, '/', (gsize)(colon - url)))
+        return NULL;
+    char *meant = g_strdup_printf("ssh://%.*s/%s", (int)(colon - url), url, colon + 1 + (colon[1] == '/'));
+    g_auto(SshAddress) address = {.port = 0};
+    if (ssh_address_parse(meant, &address))
+        return meant;
+    g_free(meant);
+    return NULL;
+}
+
+static gboolean refuse_git_address(const ConfigChecker *checker, const char *url)
+{
+    g_autofree char *meant = address_meant(url);
+    must_be(checker, "url", "an https or ssh address such as ssh://git@example.org/app.git", url);
+    return meant ? fault_hint(checker->error, "most servers have it at %s", meant) : FALSE;
+}
+
 static gboolean check_git(const ConfigChecker *checker, const AppConfig *config)
 {
     const char *url = config->source.url;
@@ -256,7 +278,7 @@ static gboolean check_git(const ConfigChecker *checker, const AppConfig *config)
         return FALSE;
     if (!g_str_has_prefix(url, "ssh://")) {
         if (g_ascii_strncasecmp(url, "http", 4) != 0)
-            return must_be(checker, "url", "an https or ssh address such as ssh://git@example.org/app.git", url);
+            return refuse_git_address(checker, url);
         return check_web(checker, "url", url,
                          "put the token into a file of root's alone and name it in 'token_file'") &&
                check_no_ssh(checker, config);

@@ -167,7 +167,13 @@ static void git_sources(void)
     g_assert_cmpuint(ssh->source.host_key->len, ==, 1);
     expect(TRUST "type = \"git\"\nurl = \"git@example.org:a.git\"\n",
            "5:7: 'url' must be an https or ssh address such as ssh://git@example.org/app.git, not "
-           "'git@example.org:a.git'");
+           "'git@example.org:a.git'\nmost servers have it at ssh://git@example.org/a.git");
+    expect(TRUST "type = \"git\"\nurl = \"git@example.org:/srv/a.git\"\n",
+           "5:7: 'url' must be an https or ssh address such as ssh://git@example.org/app.git, not "
+           "'git@example.org:/srv/a.git'\nmost servers have it at ssh://git@example.org/srv/a.git");
+    expect(TRUST "type = \"git\"\nurl = \"-oProxyCommand=x@h:a\"\n",
+           "5:7: 'url' must be an https or ssh address such as ssh://git@example.org/app.git, not "
+           "'-oProxyCommand=x@h:a'");
     expect(TRUST "type = \"git\"\nurl = \"ssh://-oProxyCommand=x/a\"\n" SSH,
            "5:7: 'url' must be an https or ssh address such as ssh://git@example.org/app.git, not "
            "'ssh://-oProxyCommand=x/a'");
