@@ -29,7 +29,8 @@ static void assert_leads(const Place *place, DeltaMade *made)
     g_assert_true(good);
     g_assert_no_error(error);
     gsize size = 0;
-    g_autofree char *digest = NULL, *text = tree_text(place->out, &size, &digest);
+    g_autofree char *digest = NULL;
+    g_free(tree_text(place->out, &size, &digest));
     g_assert_cmpstr(digest, ==, made->new_digest);
 }
 
