@@ -390,6 +390,7 @@ int verb_repo(Call *call, GError **error)
     }
     if (call->options.rsync_list)
         call->people = stderr;
+    umask(022);                             /* what is published is for everybody; keys have modes of their own */
     g_ptr_array_add(call->arguments, NULL); /* what follows an argument is handed on as it is */
     g_ptr_array_set_size(call->arguments, (int)call->arguments->len - 1);
     return act->run(call, error);

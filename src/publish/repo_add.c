@@ -71,7 +71,8 @@ static const char *suffix_of(const char *name)
 static gboolean open_tree(Arrival *arrival, GError **error)
 {
     const RepoAddOptions *options = arrival->options;
-    if (!work_tree_check(options->what, FALSE, options->path, error))
+    if (!repo_sources_apart(&options->keys, options->what, error) ||
+        !work_tree_check(options->what, FALSE, options->path, error))
         return FALSE;
     arrival->tree = release_tree_open(options->what, NULL, options->path, error);
     if (!arrival->tree)

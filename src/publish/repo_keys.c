@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -74,9 +76,30 @@ static gboolean is_credential(const char *path)
     return size && strncmp(path, directory, size) == 0 && path[size] == '/';
 }
 
+/* Neither below what is published nor the very same place. */
+static gboolean keys_apart(const char *path, const char *published, GError **error)
+{
+    char secret[PATH_MAX], place[PATH_MAX];
+    if (!path || !published || !realpath(path, secret) || !realpath(published, place))
+        return TRUE;
+    gsize size = strlen(place);
+    if (strncmp(secret, place, size) != 0 || (secret[size] != '/' && secret[size] != '\0'))
+        return TRUE;
+    fault_set(error, FAULT_USAGE, "%s lies in %s and would be published with it", path, published);
+    return fault_hint(error, "keys and passphrases need a place of their own");
+}
+
+gboolean repo_sources_apart(const RepoKeySources *sources, const char *published, GError **error)
+{
+    for (guint i = 0; sources->places && sources->places[i]; i++)
+        if (!keys_apart(sources->places[i], published, error))
+            return FALSE;
+    return keys_apart(sources->passphrase_file, published, error);
+}
+
 static gboolean add_file(RepoKeys *keys, const char *path, const char *published, GError **error)
 {
-    if (!keys_check_place(path, published, error))
+    if (!keys_apart(path, published, error)) /* a link among the keys */
         return FALSE;
     char *text = keys_read(path, !is_credential(path), error);
     gboolean good = text && add_text(keys, path, text, strlen(text), error);
@@ -141,6 +164,8 @@ RepoKeys *repo_keys_open(const RepoKeySources *sources, const char *published, G
     g_autoptr(RepoKeys) keys = g_new0(RepoKeys, 1);
     keys->sources = sources;
     keys->keys = g_ptr_array_new_with_free_func(key_free);
+    if (!repo_sources_apart(sources, published, error))
+        return NULL;
     for (guint i = 0; sources->places && sources->places[i]; i++)
         if (!add_place(keys, sources->places[i], published, error))
             return NULL;

@@ -22,6 +22,10 @@ RepoKeys *repo_keys_open(const RepoKeySources *sources, const char *published, G
 void repo_keys_free(RepoKeys *keys);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RepoKeys, repo_keys_free)
 
+/* Whoever publishes the keys with a release has none any more: FAULT_USAGE if keys or passphrase lie in what is
+ * published. */
+gboolean repo_sources_apart(const RepoKeySources *sources, const char *published, GError **error);
+
 gboolean repo_keys_has(const RepoKeys *keys, const char *id);
 GPtrArray *repo_keys_ids(const RepoKeys *keys); /* of all of them; borrowed texts. The caller frees */
 

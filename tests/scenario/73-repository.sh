@@ -98,7 +98,7 @@ expect_file "$out" ""
 soon() { # soon DAYS ACT...
     days=$1
     shift
-    as_user faketime -f "+${days}d" liftlock repo "$@"
+    as_user env ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" faketime -f "+${days}d" liftlock repo "$@"
 }
 before=$(field "$repo/metadata/timestamp.json" 's["version"]')
 expect_exit 0 soon 4 refresh "$repo" --keys "$keys/timestamp.key"
@@ -183,8 +183,23 @@ expect_exit 2 as_user liftlock repo refresh second --force --key-command "cat pa
 expect_text "$err" "liftlock: what cat prints is no key file: it is not JSON"
 refused 2 "metadata/timestamp.json needs 1 more signature" liftlock_repo refresh "$repo" --force --keys locked/timestamp.key --passphrase-file pass
 as_user cp "$keys/timestamp.key" "$repo/targets/timestamp.key"
-refused 2 "the secret key $repo/targets/timestamp.key lies in $repo and would be published" liftlock_repo refresh "$repo" --keys "$repo/targets/timestamp.key"
+refused 2 "$repo/targets/timestamp.key lies in $repo and would be published with it" liftlock_repo refresh "$repo" --keys "$repo/targets/timestamp.key"
 as_user rm "$repo/targets/timestamp.key"
+make_tree tree 1.3.0
+as_user cp -a "$keys" tree/keys
+as_user cp pass tree/pass
+refused 2 "tree/keys lies in tree and would be published with it" liftlock_repo add "$repo" books 1.3.0 tree --keys tree/keys
+hint "keys and passphrases need a place of their own"
+refused 2 "tree/pass lies in tree and would be published with it" liftlock_repo add "$repo" books 1.3.0 tree --keys "$keys" --passphrase-file tree/pass
+as_user rm -r tree/keys tree/pass
+expect_exit 2 liftlock_repo init third --keys third/keys --no-passphrase
+expect_text "$err" "liftlock: third/keys lies in third and would be published with it"
+expect_same 'no key was made there' "$(find third -name '*.key')" ''
+expect_exit 2 liftlock_repo init third --keys third --no-passphrase
+expect_text "$err" "liftlock: third lies in third and would be published with it"
+expect_exit 0 as_user sh -c 'umask 077; liftlock repo init fourth --keys fifth --no-passphrase'
+expect_same 'everybody can read what is published' "$(stat -c %a fourth/metadata fourth/targets fourth/metadata/timestamp.json | tr '\n' ' ')" '755 755 644 '
+expect_same 'and nobody the keys' "$(stat -c %a fifth fifth/timestamp.key | tr '\n' ' ')" '700 600 '
 
 note "what strangers have written is not signed"
 as_user cp -a "$repo" changed
