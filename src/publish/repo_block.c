@@ -148,7 +148,7 @@ static void set_stages(Node *block, Node *stages)
 gboolean repo_block_set_rollout(Node *block, const char *const *texts, GError **error)
 {
     g_autoptr(Node) stages = node_new_list();
-    gint64 widest = 0;
+    gint64 widest = -1;
     for (guint i = 0; texts[i]; i++) {
         gint64 percentage = 0, wait_ms = 0;
         if (!read_stage(texts[i], &percentage, &wait_ms)) {
@@ -157,8 +157,8 @@ gboolean repo_block_set_rollout(Node *block, const char *const *texts, GError **
             return fault_hint(error,
                               "a stage is a percentage and how long after the one before it opens: 10 50:24h 100:3d");
         }
-        if (percentage < widest)
-            return fault_set(error, FAULT_USAGE, "the stage '%s' takes fewer hosts than the one before it", texts[i]);
+        if (percentage <= widest)
+            return fault_set(error, FAULT_USAGE, "the stage '%s' takes no more hosts than the one before it", texts[i]);
         if (i >= STAGES_MAX)
             return fault_set(error, FAULT_USAGE, "a rollout has at most %d stages", STAGES_MAX);
         widest = percentage;

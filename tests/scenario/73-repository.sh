@@ -229,7 +229,7 @@ refused 2 "books '9.9.9' is not published here" liftlock_repo withdraw "$repo" b
 refused 2 "$repo holds no app 'films'" liftlock_repo withdraw "$repo" films 1.0.0 --keys "$keys"
 refused 2 "'half' is no stage of a rollout" liftlock_repo rollout "$repo" books 1.0.0 half --keys "$keys"
 hint "a stage is a percentage and how long after the one before it opens: 10 50:24h 100:3d"
-refused 2 "the stage '10' takes fewer hosts than the one before it" liftlock_repo rollout "$repo" books 1.0.0 50 10 --keys "$keys"
+refused 2 "the stage '10' takes no more hosts than the one before it" liftlock_repo rollout "$repo" books 1.0.0 50 10 --keys "$keys"
 refused 2 "$repo holds a repository already" liftlock_repo init "$repo" --keys "$keys"
 expect_exit 1 liftlock_repo verify tree
 expect_text "$out" "wrong: metadata/1.root.json: it is missing"
