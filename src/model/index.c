@@ -13,6 +13,14 @@
 #define OF(type, member) offsetof(type, member)
 
 /* clang-format off */
+static const char *const gate_names[] = {"breakpoint", "stop", NULL};
+
+static const Key gate_keys[] = {
+    {"kind", KEY_TEXT, OF(Release, gate.kind) - OF(Release, gate), NULL, "breakpoint: to be installed before any later release; stop: a person takes it", .required = TRUE, .words = gate_names},
+    {"message", KEY_TEXT, OF(Release, gate.message) - OF(Release, gate), NULL, "what people are told"},
+    {0},
+};
+
 static const Key release_keys[] = {
     {"version", KEY_VERSION, OF(Release, version), NULL, "version of the release", .required = TRUE},
     {"url", KEY_TEXT, OF(Release, url), NULL, "the archive, relative to the index or absolute", .required = TRUE},
@@ -29,6 +37,7 @@ static const Key release_keys[] = {
     {"rollout", KEY_NODE, OF(Release, rollout), NULL, "which hosts take it when; replaces the manifest's"},
     {"unpacked_size", KEY_INT, OF(Release, unpacked_bytes), "0", "bytes of the files in the archive"},
     {"unpacked_entries", KEY_INT, OF(Release, unpacked_entries), "0", "files and directories in the archive"},
+    {"gate", KEY_TABLE, OF(Release, gate), NULL, "nobody may jump over this release", .table = gate_keys},
     {"withdrawn", KEY_BOOL, OF(Release, withdrawn), "false", "whether the publisher took it back"},
     {"withdrawn_reason", KEY_TEXT, OF(Release, withdrawn_reason), NULL, "why"},
     {"*", KEY_NODE, OF(Release, node), NULL, "keys of newer publishers"},

@@ -15,6 +15,9 @@ typedef struct Release {
     char *released, *changelog, *severity, *description;
     gint64 min_age_ms;                       /* how long after `released` hosts wait at least */
     gint64 unpacked_bytes, unpacked_entries; /* 0: unknown */
+    struct {
+        char *kind, *message; /* "breakpoint": installed before any later one; "stop": a person takes it; NULL: none */
+    } gate;
     gboolean withdrawn;
     char *withdrawn_reason;
     const Node *rollout; /* replaces the manifest's; NULL: that one holds. Borrowed */

@@ -192,8 +192,40 @@ static void rule_older(const Case *c)
                       version, floor);
 }
 
+/* The lowest gate between what runs here and what is wanted; NULL: there is none. */
+static const Release *first_gate(const Case *c)
+{
+    const Release *first = NULL;
+    for (guint i = 0; c->facts->installed && i < c->index->releases->len; i++) {
+        const Release *release = c->index->releases->pdata[i];
+        if (release->gate.kind && !release->withdrawn && compare(c, release->version, c->facts->installed) > 0 &&
+            compare(c, release->version, c->release->version) <= 0 &&
+            (!first || compare(c, release->version, first->version) < 0))
+            first = release;
+    }
+    return first;
+}
+
+static void rule_gate(const Case *c)
+{
+    const Release *gate = first_gate(c);
+    if (!gate)
+        return;
+    const char *version = gate->version, *message = gate->gate.message;
+    g_autofree char *hint = g_strdup_printf("'liftlock update %s --to %s'", c->config->name, version);
+    gboolean itself = compare(c, version, c->release->version) == 0, stop = strcmp(gate->gate.kind, "stop") == 0;
+    if (itself && (!stop || c->named))
+        return;
+    if (itself)
+        objection_add(c->objections, FAULT_POLICY, by(c, "--to"), hint, "%s waits for a person to take it%s%s", version,
+                      message ? ": " : "", message ? message : "");
+    else
+        objection_add(c->objections, FAULT_POLICY, by(c, "--force"), hint, "%s comes only after %s%s%s",
+                      c->release->version, version, message ? ": " : "", message ? message : "");
+}
+
 static void (*const rules[])(const Case *c) = {
-    rule_withdrawn, rule_rejected, rule_skipped, rule_pinned, rule_prerelease, rule_young, rule_older,
+    rule_withdrawn, rule_rejected, rule_skipped, rule_pinned, rule_prerelease, rule_young, rule_gate, rule_older,
 };
 
 static void apply_rules(const Case *c)

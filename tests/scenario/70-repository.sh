@@ -50,9 +50,20 @@ live=1.0.1
 runs
 verdict '1.0.1 runs' $?
 
+note 'what the publisher signs beside the release holds'
+passed() { # passed REPOSITORY TEXT
+    served "$1"
+    expect_exit 0 lift check $app
+    expect_same "what $1 says" "$(sed -n '$!{/passed over/!d}; s/: it has place .*//; p; q' "$out")" "$2"
+}
+passed young '  passed over: 1.0.2 is 40 days old; policy waits until it is 3650 days old'
+passed gated '  passed over: 1.0.2 waits for a person to take it: mind the books'
+passed halted '  passed over: the rollout of 1.0.2 does not take this host'
+passed unreadable '  passed over: the publisher has named no release as stable yet'
+
 note 'whoever serves the files'
 served first
-refused 1 'timestamp.json: version 3 is older than 4, which was seen before' lift update $app
+refused 1 'timestamp.json: version 3 is older than 9, which was seen before' lift update $app
 served stale
 refused 1 'metadata expired 3 days ago (timestamp.json): the publisher has not re-signed, or someone withholds updates' lift update $app
 served thief
@@ -79,5 +90,7 @@ as_user mkdir -p "$host"
 expect_exit 1 lift install "$work/repos/mirror" --name $app --root "$work/repos/root.json"
 expect_same 'the changed file' "$(said | sed 's/[0-9a-f]\{64\}/DIGEST/g')" "DIGEST.$app-1.0.1.tar.gz: the digest is DIGEST, the index says DIGEST"
 expect_no_file "$host/opt/$app/current"
+host=$work/host-3 # where nothing newer was seen yet
+as_user mkdir -p "$host"
 expect_exit 0 lift install "$work/repos/second" --name $app --root "$work/repos/root.json" --dry-run
 expect_text "$out" "$app: install 1.0.1"

@@ -25,8 +25,8 @@ def release(repository, version, archive=None):
     data = archive or (source / f"{app}-{version}.tar.gz").read_bytes()
     for target in repository.signed[role]["targets"].values():
         target.get("custom", {}).pop("channels", None)
-    block = {"kind": "release", "app": app, "version": version, "channels": ["stable"], "files": [f"{app}/{app}-{version}.tar.gz"], "released": "2026-10-01T00:00:00Z", "severity": "security"}
-    repository.add(role, f"{app}/{app}-{version}.tar.gz", data)
+    block = {"kind": "release", "app": app, "version": version, "channels": ["stable"], "files": [f"{app}/{app}-{version}.tar.gz"], "released": time_of(days=-40), "severity": "security"}
+    repository.add(role, f"{app}/{app}-{version}.tar.gz", data, custom={"kind": "archive", "version": version})
     repository.add(role, f"{app}/{app}-{version}.yaml", (source / f"{app}-{version}.yaml").read_bytes(), custom=block)
     repository.publish(role)
 
@@ -41,7 +41,22 @@ write(repository, "first")
 release(repository, "1.0.1")
 write(repository, "second")
 
-stale = repository.copy()
+held = repository.copy()  # the same release, held back in one way after another
+release(held, "1.0.2")
+block = held.signed[role]["targets"][f"{app}/{app}-1.0.2.yaml"]["custom"]
+for name, field, value in (
+    ("young", "min_age", "3650d"),
+    ("gated", "gate", {"kind": "stop", "message": "mind the books"}),
+    ("halted", "rollout", {"stages": [{"name": "0%", "percentage": 0}]}),
+    ("unreadable", "gate", {"kind": "door"}),
+):
+    for other_field in ("min_age", "gate", "rollout"):
+        block.pop(other_field, None)
+    block[field] = value
+    held.publish(role)
+    write(held, name)
+
+stale = held.copy()
 stale.signed["timestamp"]["expires"] = time_of(days=-3, hours=-1)
 stale.publish_timestamp()
 write(stale, "stale")
@@ -52,12 +67,12 @@ for path, data in mirror.files.items():
         mirror.files[path] = data[:-1] + bytes([data[-1] ^ 1])
 write(mirror, "mirror")
 
-thief = repository.copy()  # with the key of the timestamp
+thief = held.copy()  # with the key of the timestamp
 thief.signers["snapshot"], thief.signers[role] = [Key()], [Key()]
 release(thief, "1.0.2", b"evil")
 write(thief, "thief")
 
-other = repository.copy()  # the publisher of another app in the same repository
+other = held.copy()  # the publisher of another app in the same repository
 other.delegate("targets", "app-other", [Key()], paths=["other/*"])
 other.publish("targets")
 other.signers[role] = other.signers["app-other"]
@@ -71,6 +86,8 @@ repository.delegate_top("root", [Key(), Key()], threshold=2)
 repository.rotate_root(old + repository.signers["root"])
 repository.publish_snapshot()
 release(repository, "1.0.2")
+repository.signed[role]["targets"][f"{app}/{app}-1.0.2.yaml"]["custom"]["rollout"] = {"stages": [{"name": "all", "percentage": 100}]}
+repository.publish(role)
 write(repository, "rotated")
 
 for target in repository.signed[role]["targets"].values():

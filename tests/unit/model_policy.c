@@ -167,6 +167,38 @@ static void young(void)
     SAYS("2", .min_age_ms = DAY, .index = "releases: [{version: 2, url: a, severity: critical}]");
 }
 
+/* What the publisher says of a release holds beside what the host says. */
+static void publishers_age(void)
+{
+    static const char index[] = "releases: [{version: 2, url: a, severity: security, min_age: 1d, "
+                                "released: '2026-11-25T06:46:40Z'}]";
+    SAYS("|policy: 2 is 3 hours old; policy waits until it is 1 day old [--force]", .index = index);
+    SAYS("|policy: 2 is 3 hours old; policy waits until it is 1 day old [--force]", .index = index,
+         .min_age_ms = 3 * DAY);
+    SAYS("2", .index = index, .now_s = NOW + 22 * 3600);
+}
+
+static void gates(void)
+{
+    static const char breakpoint[] = "releases: [{version: 3, url: a}, {version: 2, url: a, gate: {kind: breakpoint, "
+                                     "message: it moves the books}}, {version: 1, url: a}]";
+    static const char stop[] = "releases: [{version: 3, url: a}, {version: 2, url: a, gate: {kind: stop}}, "
+                               "{version: 1.5, url: a}, {version: 1, url: a}]";
+    SAYS("3", .index = breakpoint); /* who has nothing here jumps over nothing */
+    SAYS("3", .index = breakpoint, .installed = "2");
+    SAYS("2", .index = breakpoint, .installed = "1");
+    SAYS("3|policy: 3 comes only after 2: it moves the books [--force] ('liftlock update demo --to 2')",
+         .index = breakpoint, .installed = "1", .to = "3");
+    SAYS("2", .index = breakpoint, .installed = "1", .to = "2");
+    SAYS("3", .index = stop, .installed = "2");
+    SAYS("1.5", .index = stop, .installed = "1");
+    SAYS("up to date|policy: 3 comes only after 2 [--force] ('liftlock update demo --to 2')", .index = stop,
+         .installed = "1.5");
+    SAYS("2", .index = stop, .installed = "1.5", .to = "2");
+    SAYS("2|policy: 2 waits for a person to take it [] ('liftlock update demo --to 2')", .index = stop,
+         .installed = "1.5", .to = "2", .dashboard = TRUE);
+}
+
 /* A host that lost its clock must not take everything for old, nor wrap around. */
 static void clocks(void)
 {
@@ -232,6 +264,8 @@ int main(int argc, char **argv)
     g_test_add_func("/policy/a skipped release is taken only by name", skipped);
     g_test_add_func("/policy/a pin holds", pinned);
     g_test_add_func("/policy/a young release waits, unless it is urgent", young);
+    g_test_add_func("/policy/a publisher's age holds for all", publishers_age);
+    g_test_add_func("/policy/nobody jumps over a gate", gates);
     g_test_add_func("/policy/a wrong clock is handled sanely", clocks);
     g_test_add_func("/policy/a downgrade is a rollback", older);
     g_test_add_func("/policy/pre-releases come only where they are wanted", prereleases);

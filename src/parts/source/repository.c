@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "model/manifest_check.h"
+#include "model/version.h"
 #include "parts/source/link.h"
 #include "parts/source/reference.h"
 #include "parts/source/source_inner.h"
@@ -80,7 +81,8 @@ static Envelope *open_in_child(gpointer data, const char *bytes, gsize size, con
 static int open_state(const Source *source, GError **error)
 {
     g_autofree char *path = g_build_filename(source->place->trust, STATE_DIR, NULL);
-    return fs_make_path(path, 0700, error) ? fs_open_dir(path, error) : -1;
+    return fs_make_path(source->place->trust, 0700, error) && fs_make_path(path, 0700, error) ? fs_open_dir(path, error)
+                                                                                              : -1;
 }
 
 /* The root that the operator names is where trust begins, once: from there on it is the repository that says which root
@@ -153,11 +155,53 @@ static gboolean add_target(const Making *making, Node *release, const char *path
     return TRUE;
 }
 
-static const char *first_file(const Node *block)
+/* The first of its files that we can use. */
+static const char *archive_of(const Making *making, const Node *block)
 {
     const Node *files = node_get(block, "files");
-    const Node *first = files && files->kind == NODE_LIST && files->items->len > 0 ? files->items->pdata[0] : NULL;
-    return first && first->kind == NODE_SCALAR ? first->text : NULL;
+    for (guint i = 0; files && files->kind == NODE_LIST && i < files->items->len; i++) {
+        const Node *path = files->items->pdata[i];
+        const TufFile *file = path->kind == NODE_SCALAR ? tuf_metadata_file(making->role, path->text) : NULL;
+        if (file && strcmp(node_get_text(file->custom, "kind", ""), "archive") == 0)
+            return file->name;
+    }
+    return NULL;
+}
+
+static gboolean is_kind(const Node *node, NodeKind kind, ScalarType type)
+{
+    return !node || (node->kind == kind && (kind != NODE_SCALAR || node->type == type));
+}
+
+/* Whether each field has the form that docs/repository-format.md gives it: what we do not understand we do not offer.
+ */
+static gboolean is_readable(const Node *block)
+{
+    static const struct {
+        const char *key;
+        NodeKind kind;
+        ScalarType type;
+    } rows[] = {
+        {"version", NODE_SCALAR, SCALAR_STRING},
+        {"released", NODE_SCALAR, SCALAR_STRING},
+        {"severity", NODE_SCALAR, SCALAR_STRING},
+        {"changelog", NODE_SCALAR, SCALAR_STRING},
+        {"description", NODE_SCALAR, SCALAR_STRING},
+        {"min_age", NODE_SCALAR, SCALAR_STRING},
+        {"gate", NODE_MAP, SCALAR_PLAIN},
+        {"rollout", NODE_MAP, SCALAR_PLAIN},
+        {"withdrawn", NODE_MAP, SCALAR_PLAIN},
+        {"unpacked_size", NODE_SCALAR, SCALAR_INTEGER},
+        {"unpacked_entries", NODE_SCALAR, SCALAR_INTEGER},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+        if (!is_kind(node_get(block, rows[i].key), rows[i].kind, rows[i].type))
+            return FALSE;
+    const char *version = node_get_text(block, "version", NULL), *age = node_get_text(block, "min_age", NULL),
+               *gate = node_get_text(node_get(block, "gate"), "kind", NULL);
+    gint64 age_ms = 0;
+    return version && version_is_valid(version) && (!age || (duration_parse(age, &age_ms) && age_ms >= 0)) &&
+           (!node_get(block, "gate") || g_strcmp0(gate, "breakpoint") == 0 || g_strcmp0(gate, "stop") == 0);
 }
 
 static void add_channels(const Making *making, const Node *block, const char *version)
@@ -170,22 +214,21 @@ static void add_channels(const Making *making, const Node *block, const char *ve
     }
 }
 
-static gboolean add_release(const Making *making, const TufFile *manifest, GError **error)
+static void add_release(const Making *making, const TufFile *manifest)
 {
     const Node *block = manifest->custom;
-    const char *version = node_get_text(block, "version", NULL), *app = making->source->config->name;
     if (strcmp(node_get_text(block, "kind", ""), "release") != 0)
-        return TRUE;
-    if (!version || g_strcmp0(node_get_text(block, "app", NULL), app) != 0)
-        return fault_set(error, FAULT_SOURCE, "%s: is no release of '%s'", manifest->name, app);
+        return;
     g_autoptr(Node) release = release_of(block);
-    if (!add_target(making, release, manifest->name, "manifest", "manifest_sha256", NULL) ||
-        !add_target(making, release, first_file(block), "url", "sha256", "size"))
-        return fault_set(error, FAULT_SOURCE, "%s: names a file that '%s' may not, or does not, vouch for",
-                         manifest->name, making->delegation->name);
-    add_channels(making, block, version);
-    node_append(making->releases, g_steal_pointer(&release));
-    return TRUE;
+    if (is_readable(block) && g_strcmp0(node_get_text(block, "app", NULL), making->source->config->name) == 0 &&
+        add_target(making, release, manifest->name, "manifest", "manifest_sha256", NULL) &&
+        add_target(making, release, archive_of(making, block), "url", "sha256", "size")) {
+        add_channels(making, block, node_get_text(block, "version", ""));
+        node_append(making->releases, g_steal_pointer(&release));
+    } else {
+        g_autofree char *shown = fs_display(manifest->name);
+        g_debug("%s is no release that can be offered", shown);
+    }
 }
 
 static gboolean make_index(const Source *source, const TufClient *client, const TufMetadata *role,
@@ -203,8 +246,7 @@ static gboolean make_index(const Source *source, const TufClient *client, const 
     node_set(document, "channels", making.channels);
     node_set(document, "releases", making.releases);
     for (guint i = 0; i < role->files->len; i++)
-        if (!add_release(&making, role->files->pdata[i], error))
-            return FALSE;
+        add_release(&making, role->files->pdata[i]);
     g_autofree char *text = node_to_json(document, 0);
     return source_bytes_fill(index, SOURCE_INDEX_NAME, text, strlen(text), error);
 }
