@@ -253,6 +253,7 @@ static void test_heads(void)
         g_autoptr(TufMetadata) metadata = tuf_metadata_from_node(TUF_TARGETS, node, NAME, &error);
         g_autofree char *fault = rows[i][2] ? g_strconcat(NAME ": ", rows[i][2], NULL) : NULL;
         g_test_message("%s = %s", rows[i][0], rows[i][1]);
+        g_assert_cmpint(metadata != NULL, ==, fault == NULL);
         g_assert_cmpstr(error ? error->message : NULL, ==, fault);
     }
 }
