@@ -417,6 +417,7 @@ def test_signatures_that_nobody_can_read_do_not_count_and_do_no_harm(start):
     refused(client, "timestamp.json: only 0 of the 1 signatures that it needs are good")
 
 
+@pytest.mark.slow
 def test_no_bit_of_a_timestamp_can_be_flipped(start, server):
     """Every byte that counts is under the signature, or is the signature; what is not counts for nothing."""
     repository = Repository()
@@ -648,6 +649,7 @@ def test_any_other_answer_for_a_root_is_a_failure(start, server, status):
     assert server.metadata_asked() == ["2.root"]
 
 
+@pytest.mark.slow
 def test_no_more_than_256_roots_at_once(start, server):
     repository = Repository()
     client = start(repository, refresh=False)
