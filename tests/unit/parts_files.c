@@ -85,6 +85,7 @@ static void release(const Scene *scene, const char *version, const char *content
     g_autoptr(GError) error = NULL;
     fs_fd int fd = scene->layout->prepare(&scene->context, version, &error);
     g_assert_no_error(error);
+    g_assert_cmpint(fd, >=, 0);
     g_autofree char *tree = place_release(scene->place, version, ".partial");
     g_auto(GStrv) entries = g_strsplit(content, " ", -1);
     for (char **entry = entries; *entry; entry++) {
