@@ -20,9 +20,10 @@ rotate() { liftlock repo rotate "$repo" timestamp --keys "$keys" --no-passphrase
 trace() { # trace OPTION... ACT: the act below the tracer, as the user
     as_user "$tracer" "$@"
 }
-again() { # again: the repository of the day before
+again() { # again: the repository of the day before, and the root that the publisher knew then
     as_user rm -rf "$repo"
     as_user cp -a base "$repo"
+    as_user cp base/metadata/1.root.json "$keys/root.json"
 }
 
 # strike ACT...: killed at each call of the act that changes a file; what readers see is in $work/seen, one line a point
@@ -41,7 +42,7 @@ strike() {
         as_user liftlock repo verify "$repo" >"$out" 2>"$err" || { bad="$point, audit: $(cat "$out")" && break; }
         rm -rf "$work/first/metadata" && as_user cp -a "$work/first/kept" "$work/first/metadata"
     done
-    expect_same 'what went wrong' "$bad" ''
+    expect_same "what went wrong with $1" "$bad" ''
     note "$(wc -l <"$work/seen") points"
 }
 as_user cp -a base/. repo
