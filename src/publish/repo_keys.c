@@ -317,10 +317,17 @@ const TufKey *repo_keys_make(RepoKeys *keys, const char *name, GError **error)
     return base ? make(keys, base, error) : NULL;
 }
 
+/* By either half: the secret one may have been taken away, or lost. */
+static gboolean is_taken(const char *base)
+{
+    g_autofree char *secret = g_strconcat(base, ".key", NULL), *public = g_strconcat(base, ".pub", NULL);
+    return g_file_test(secret, G_FILE_TEST_EXISTS) || g_file_test(public, G_FILE_TEST_EXISTS);
+}
+
 const TufKey *repo_keys_make_another(RepoKeys *keys, const char *name, GError **error)
 {
     g_autofree char *base = base_of(keys, name, error);
-    for (int i = 2; base && find_named(keys, base); i++) {
+    for (int i = 2; base && is_taken(base); i++) {
         g_autofree char *next = g_strdup_printf("%s-%d", name, i);
         g_free(base);
         base = base_of(keys, next, error);

@@ -61,6 +61,7 @@ RepoFile *repo_root_sign(RepoKeys *keys, const Node *content, const RepoFile *be
 
 static gboolean put_pending(const Repo *repo, const RepoFile *root, RepoReport *report, GError **error)
 {
+    g_free(report->pending);
     report->pending = g_build_filename(repo->path, root->path, NULL);
     return fs_make_dirs(repo->dirfd, "pending", 0755, error) &&
            fs_write_atomic(repo->dirfd, root->path, root->bytes, root->size, 0644, error);
@@ -84,6 +85,7 @@ static gboolean publish(RepoEdit *edit, const RepoFile *root, RepoReport *report
     if (!repo_edit_commit(edit, error))
         return FALSE;
     report->missing = 0;
+    g_clear_pointer(&report->pending, g_free);
     repo_anchor_write(root->bytes, root->size, edit->keys);
     unlinkat(repo->dirfd, root->path, 0);
     unlinkat(repo->dirfd, "pending", AT_REMOVEDIR); /* only if it is empty */
@@ -282,7 +284,8 @@ static gboolean sign_pending(RepoEdit *edit, const char *const *copies, RepoRepo
         return FALSE;
     g_autoptr(RepoFile) root =
         repo_root_sign(edit->keys, repo->pending->metadata->node, repo->root, repo->pending, error);
-    return root && repo_root_publish(edit, root, report, error);
+    /* What was signed stays signed, also where a key that publishing needs is elsewhere. */
+    return root && put_pending(repo, root, report, error) && repo_root_publish(edit, root, report, error);
 }
 
 gboolean repo_sign_pending(const RepoRootOptions *options, const char *const *copies, RepoReport *report,

@@ -136,12 +136,25 @@ refused 2 "a threshold of 4 cannot be met by 3 keys" liftlock_repo rotate "$repo
 refused 2 "$people/alice.pub signs for root already" liftlock_repo rotate "$repo" root --add "$people/alice.pub" --keys "$keys"
 refused 2 "$repo has no role and no app 'films'" liftlock_repo rotate "$repo" films --keys "$keys"
 
+note "a lost key is exchanged too; without the root's keys everything else goes on"
+as_user rm "$keys"/timestamp*.key
+refused 2 "metadata/timestamp.json needs 1 more signature" liftlock_repo refresh "$repo" --keys "$keys" --force
+expect_exit 0 liftlock_repo rotate "$repo" timestamp --keys "$keys" --no-passphrase
+expect_text "$out" "root 5 waits for 2 more signatures: $repo/pending/5.root.json"
+expect_exit 2 liftlock_repo sign "$repo" --keys "$people/alice.key" --keys "$people/bob.key"
+expect_text "$err" "liftlock: metadata/timestamp.json needs 1 more signature"
+note "what the two have signed stays signed"
+expect_exit 0 liftlock_repo sign "$repo" --keys "$keys"
+expect_same 'the root comes first' "$(grep '^  metadata' "$out" | tr -d '\n')" "  metadata/5.root.json  metadata/timestamp.json"
+ok "a client of the first day follows" refresh_client first
+expect_exit 0 liftlock_repo refresh "$repo" --keys "$keys" --force
+
 note "what is uploaded, in which order, is all that a mirror needs"
 expect_exit 0 liftlock_repo verify "$repo" --rsync-list
 as_user mkdir mirror
 as_user rsync -a --files-from="$out" "$repo/" mirror/
-expect_same 'its last lines' "$(tail -n 5 "$out" | tr '\n' ' ')" \
-    "metadata/timestamp.json metadata/1.root.json metadata/2.root.json metadata/3.root.json metadata/4.root.json "
+expect_same 'its last lines' "$(tail -n 6 "$out" | tr '\n' ' ')" \
+    "metadata/timestamp.json metadata/1.root.json metadata/2.root.json metadata/3.root.json metadata/4.root.json metadata/5.root.json "
 ok "a mirror is a repository" liftlock_repo verify mirror
 
 note "an audit says all that is wrong at once"
@@ -182,9 +195,9 @@ expect_text "$err" "liftlock: --key-command: false failed: it says nothing"
 expect_exit 2 as_user liftlock repo refresh second --force --key-command "cat pass"
 expect_text "$err" "liftlock: what cat prints is no key file: it is not JSON"
 refused 2 "metadata/timestamp.json needs 1 more signature" liftlock_repo refresh "$repo" --force --keys locked/timestamp.key --passphrase-file pass
-as_user cp "$keys/timestamp.key" "$repo/targets/timestamp.key"
-refused 2 "$repo/targets/timestamp.key lies in $repo and would be published with it" liftlock_repo refresh "$repo" --keys "$repo/targets/timestamp.key"
-as_user rm "$repo/targets/timestamp.key"
+as_user cp "$keys/snapshot.key" "$repo/targets/snapshot.key"
+refused 2 "$repo/targets/snapshot.key lies in $repo and would be published with it" liftlock_repo refresh "$repo" --keys "$repo/targets/snapshot.key"
+as_user rm "$repo/targets/snapshot.key"
 make_tree tree 1.3.0
 as_user cp -a "$keys" tree/keys
 as_user cp pass tree/pass
