@@ -212,7 +212,7 @@ gboolean delta_make(int old_dirfd, int new_dirfd, guint64 memory_bytes, DeltaMad
     made->n_written = written->len;
     DeltaChoice choice = {
         .old = old, .new = new, .old_dirfd = old_dirfd, .new_dirfd = new_dirfd, .written = written, .changed = changed};
-    choice.memory_bytes = memory_bytes ? memory_bytes : DELTA_MEMORY_BYTES;
+    choice.memory_bytes = MAX(memory_bytes ? memory_bytes : DELTA_MEMORY_BYTES, (guint64)2 * DELTA_OWN_BYTES);
     g_autoptr(GPtrArray) coded = delta_choose(&choice, error);
     if (!coded)
         return FALSE;
