@@ -308,7 +308,7 @@ def test_wrong_trees(publisher):
     code, text = publisher.refused(publisher.release)
     assert code == "manifest" and text.startswith("liftlock.yaml:4:1: unknown key 'lay_out'")
     publisher.write_tree("1.0.0", app=None)
-    assert publisher.refused(publisher.release) == ("manifest", "liftlock.yaml: a release that is published must name its 'app'")
+    assert publisher.refused(publisher.release) == ("manifest", "liftlock.yaml: a release that is published must name its 'app'\nsay --name NAME, or write it there: app: NAME")
     manifest.unlink()
     assert publisher.refused(publisher.release) == (
         "manifest",

@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 60
 # S02: an app from a signed repository, over a web server and from a folder: the first root decides, whoever serves the files
 # can neither change, nor turn back, nor quietly withhold them, a stolen timestamp key is worth nothing, keys change under
 # way, and a withdrawn release is none.

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A publisher who is killed: at every call of `repo add` that changes something, and of a rotation. Readers see the old
 # repository or the new one, and what is said again goes on. Then a reader that never stops, and a full disk.
-# limit: 90
 . "$(dirname "$0")/lib.sh"
 . "$tree/tests/scenario/lib-repo.sh"
 tracer=$build/tests/fault/fault-tracer

@@ -1,7 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # From one release to the next by a delta; by the frames of its pack where the delta does not fit or was cut short.
-# limit: 30
 . "$(dirname "$0")/lib.sh"
 
 # Two releases of a program: addresses move, a file moves, one goes, one comes.
