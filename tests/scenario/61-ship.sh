@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # limit: 240
-# Rows S01 to S13, S15 to S17, S21: ship's own app with the manifests of its documentation, byte for byte, on a machine with
+# Rows S01 to S21 together, and B15: ship's own app with the manifests of its documentation, byte for byte, on a machine with
 # a real systemd and PostgreSQL; from git over ssh, git over smart HTTP, a web server and an SFTP server. A user has edited
 # the configuration; the manifests' hooks stop and start the service themselves. Every command in the table of docs/ship.md
 # is typed here.
@@ -20,7 +20,10 @@ says() { # says PATTERN: what was said last has such a line
     verdict "it says: $1" $?
     grep -qE -e "$1" "$out" "$err" || explain "$out" "$err"
 }
-runs() { expect_same "the running app's own word" "$(about)" "{\"version\": \"$1\", \"ok\": true}"; }
+runs() { # its unit is one that counts as started before it listens
+    wait_for 10 about >/dev/null 2>&1
+    expect_same "the running app's own word" "$(about)" "{\"version\": \"$1\", \"ok\": true}"
+}
 config() { cat "$root/opt/myapp/$1"; }
 story() { cat "$root/opt/myapp/data/story" 2>/dev/null; }
 
@@ -30,6 +33,12 @@ ship_make
 {
     ship_servers && ship_database && ship_publisher
 } >"$out" 2>&1 || { cat "$out" && exit 1; }
+
+told() { # told TEXT: whoever is to hear of updates heard it
+    grep -qF -e "$1" "$root/srv/told/told"
+    verdict "they are told: $1" $?
+}
+inside install -d -m 0777 /srv/told
 
 note "installed into the folder where it runs, from git over ssh"
 release 1.0.0
@@ -59,11 +68,14 @@ typed 0 'liftlock release git v1.0.1 --name myapp --message "Bugfix Release"'
 says '^myapp 1.0.1 is released: origin has v1.0.1$'
 typed 0 'liftlock check myapp'
 expect_text "$out" "myapp: update available: 1.0.0 → 1.0.1"
+expect_same "and its page may know" "$(inside python3 -c 'import json; print(json.load(open("/run/liftlock/myapp.json"))["available"]["offered"])')" 1.0.1
 typed 0 'liftlock auto myapp on'
 typed 0 'liftlock auto myapp status'
 says '^  unattended  on, next '
 typed 0 'systemctl start liftlock-auto-myapp.service'
 runs 1.0.1
+told "myapp 1.0.0 1.0.1 updated"
+expect_same "it runs as" "$(inside sh -c 'stat -c %U "/proc/$(systemctl show -P MainPID myapp.service)"')" myapp
 typed 0 'journalctl -u liftlock-auto-myapp.service'
 says 'myapp 1.0.1 is live'
 typed 0 'liftlock logs myapp'
@@ -125,6 +137,14 @@ touch "$root/opt/myapp/.maintenance_mode"
 lift update myapp >"$out" 2>"$err"
 says 'System in maintenance mode'
 rm "$root/opt/myapp/.maintenance_mode"
+sed -i 's/^allowed_file_types = .*/allowed_file_types = [".py"]/' "$root/etc/liftlock/apps/myapp.toml"
+expect_exit 3 lift update myapp
+says "files of the type '\.[a-z]+' are not allowed on this host"
+cp "$root/srv/myapp.toml" "$root/etc/liftlock/apps/myapp.toml"
+printf 'version: 9.0.0\nreleased: %s\nrollout: {stages: [{name: canary, percentage: 0}, {name: everybody, percentage: 100, wait: 3d}]}\n' \
+    "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$root/srv/staged.yaml"
+expect_exit 3 lift manifest rollout /srv/staged.yaml myapp
+says "^9\.0\.0 comes to this host in stage 'everybody' of its rollout, which opens 20"
 typed 0 'liftlock release http . --out /srv/www/myapp --name myapp --key /srv/publisher.key'
 expect_exit 0 lift release http /srv/handbook --out /srv/www/handbook --key /srv/publisher.key
 expect_exit 0 lift install https://releases.example.com/handbook --key "$publisher" --name handbook --user myapp
@@ -173,6 +193,7 @@ before=$(everything)
 typed 4 'liftlock update myapp --to 2.0.0 --force'
 runs 1.2.3
 expect_same "every file" "$(everything)" "$before"
+told "myapp 1.2.3 2.0.0 rolled-back "
 typed 0 'liftlock recover myapp'
 expect_text "$out" "myapp: nothing to recover"
 
@@ -194,6 +215,7 @@ runs 1.2.3
 
 note "how it is"
 typed 0 'liftlock status myapp --json'
+expect_same "its errors of the last day" "$(/usr/bin/python3 -c 'import json, sys; j = json.load(open(sys.argv[1]))[0]; print(len(j["errors"]))' "$out")" 2
 typed 0 'liftlock health myapp'
 typed 0 'liftlock inspect myapp'
 typed 0 'liftlock backup list myapp'

@@ -155,7 +155,10 @@ source_is() {
         cat
         printf '[trust]\n'
         printf '%s\n' "$@"
-        printf '[auto]\nrandom_delay = "0s"\n[observe]\nwindow = "0"\n[environment]\n'
+        printf '[auto]\nrandom_delay = "0s"\n[observe]\nwindow = "0"\n'
+        printf '[security]\nallowed_file_types = ["", ".py", ".toml", ".json", ".html", ".txt", ".yaml"]\nmax_file_size = "1MB"\n'
+        printf '[notify.ops]\ntype = "command"\ncommand = "cat >>/srv/told/told; echo >>/srv/told/told"\n'
+        printf 'message = "{app} {from} {version} {verdict} {error}"\n[environment]\n'
         printf '%s = "%s"\n' PATH /opt/venv/bin:/usr/sbin:/usr/bin:/sbin:/bin PIP_NO_INDEX 1
     } >"$root/srv/myapp.toml"
     [ ! -e "$root/etc/liftlock/apps/myapp.toml" ] || cp "$root/srv/myapp.toml" "$root/etc/liftlock/apps/myapp.toml"
