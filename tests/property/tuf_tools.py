@@ -256,10 +256,8 @@ class Client:
             self.init(repository.files["metadata/1.root.json"])
 
     def run(self, *args, before=(), timeout=60):
-        # Where time is faked, the library that does it comes before that of the sanitizer.
-        options = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
         command = [*before, *self.program.command("--metadata-dir", str(self.metadata), *self.options, *args)]
-        run = subprocess.run(command, capture_output=True, timeout=timeout, check=False, env={**os.environ, "ASAN_OPTIONS": options})
+        run = subprocess.run(command, capture_output=True, timeout=timeout, check=False)
         self.said = run.stderr.decode(errors="replace").strip().removeprefix("tuf-client: ")
         assert run.returncode in (0, 1), (run.returncode, self.said)
         return run.returncode
