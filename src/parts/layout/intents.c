@@ -422,7 +422,10 @@ gboolean intents_forget(const Ground *ground, int store, const Intents *intents,
     for (guint i = 0; i < intents->bays->len; i++) {
         const char *below;
         int root = ground_of(ground, intents->bays->pdata[i], &below);
-        if (!fs_remove_tree(root, below, error))
+        g_autofree char *above = g_path_get_dirname(intents->bays->pdata[i]);
+        fs_fd int parent = fs_remove_tree(root, below, error) ? ground_directory(ground, above, error) : -1;
+        /* Durably, each on its own disk, as long as the list still says where they were. */
+        if (parent < 0 || !fs_sync_dir(parent, error))
             return FALSE;
     }
     if (unlinkat(store, LIST, 0) != 0 && errno != ENOENT)
