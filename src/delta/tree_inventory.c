@@ -18,7 +18,8 @@ static const char *take_size(char **at, guint64 *size)
     if (!end || end == *at || (**at == '0' && end != *at + 1))
         return "its size is no number";
     *end = '\0';
-    if (!g_ascii_string_to_unsigned(*at, 10, 0, G_MAXINT64, size, NULL))
+    /* Digits alone: GLib's own check lets a vertical tab through, which its reading then skips. */
+    if (strspn(*at, "0123456789") != strlen(*at) || !g_ascii_string_to_unsigned(*at, 10, 0, G_MAXINT64, size, NULL))
         return "its size is no number";
     *at = end + 1;
     return NULL;
