@@ -105,35 +105,13 @@ static void batch_free(Batch *batch)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Batch, batch_free)
 
-static gboolean read_file(int dirfd, const TreeEntry *entry, guint8 *bytes, GError **error)
-{
-    fs_fd int fd = fs_open_beneath(dirfd, entry->path, O_RDONLY, 0, error);
-    if (fd < 0)
-        return FALSE;
-    g_autofree char *shown = shown_text(entry->path);
-    gsize done = 0;
-    while (done < entry->size) {
-        gssize n = read(fd, bytes + done, entry->size - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", shown);
-        if (n == 0)
-            break;
-        done += (gsize)n;
-    }
-    g_autofree char *digest = digest_bytes(bytes, done);
-    return strcmp(digest, entry->content) == 0 ||
-           fault_set(error, FAULT_ARCHIVE, "'%s' changed while it was read", shown);
-}
-
 static gboolean laid_read(Laid *laid, int dirfd, const TreeInventory *inventory, const GArray *indices, GError **error)
 {
     laid->bytes = g_malloc(laid->size + 1);
     for (guint i = 0; i < laid->files->len; i++) {
         guint32 k = index_at(laid->files, i);
         const TreeEntry *entry = tree_inventory_at(inventory, indices ? index_at(indices, k) : k);
-        if (!read_file(dirfd, entry, laid->bytes + g_array_index(laid->starts, gsize, i), error))
+        if (!tree_entry_load(dirfd, entry, laid->bytes + g_array_index(laid->starts, gsize, i), error))
             return FALSE;
     }
     return TRUE;

@@ -84,27 +84,6 @@ static GArray *cut_frames(const GArray *contents)
     return frames;
 }
 
-static gboolean read_content(int tree, const TreeEntry *entry, guint8 *bytes, GError **error)
-{
-    fs_fd int fd = fs_open_beneath(tree, entry->path, O_RDONLY, 0, error);
-    g_autofree char *shown = shown_text(entry->path);
-    if (fd < 0)
-        return FALSE;
-    for (gsize done = 0; done < entry->size;) {
-        gssize n = read(fd, bytes + done, entry->size - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", shown);
-        if (n == 0)
-            break;
-        done += (gsize)n;
-    }
-    g_autofree char *digest = digest_bytes(bytes, entry->size);
-    return strcmp(digest, entry->content) == 0 ||
-           fault_set(error, FAULT_ARCHIVE, "'%s' changed while it was read", shown);
-}
-
 static GByteArray *compress(const guint8 *bytes, gsize size)
 {
     ZSTD_CCtx *context = ZSTD_createCCtx();
@@ -133,7 +112,7 @@ static void make_frame(gpointer task, gpointer data)
     g_autofree guint8 *bytes = g_malloc(size + 1);
     for (guint i = 0; i < frame->n; i++) {
         const TreeEntry *entry = g_array_index(packing->contents, Content, frame->first + i).entry;
-        if (!read_content(packing->tree, entry, bytes + at, &frame->error))
+        if (!tree_entry_load(packing->tree, entry, bytes + at, &frame->error))
             return;
         at += entry->size;
     }

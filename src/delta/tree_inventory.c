@@ -4,9 +4,13 @@
 #include "base/archive_rules.h"
 #include "base/digest.h"
 #include "base/fault.h"
+#include "base/fs.h"
 #include "base/shown.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_HOPS = 40 };
 
@@ -229,4 +233,26 @@ guint64 tree_inventory_bytes(const TreeInventory *inventory)
     for (guint i = 0; i < inventory->entries->len; i++)
         bytes += tree_inventory_at(inventory, i)->kind == 'f' ? tree_inventory_at(inventory, i)->size : 0;
     return bytes;
+}
+
+gboolean tree_entry_load(int dirfd, const TreeEntry *entry, guint8 *bytes, GError **error)
+{
+    fs_fd int fd = fs_open_beneath(dirfd, entry->path, O_RDONLY, 0, error);
+    if (fd < 0)
+        return FALSE;
+    g_autofree char *shown = shown_text(entry->path);
+    gsize done = 0;
+    while (done < entry->size) {
+        gssize n = read(fd, bytes + done, entry->size - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", shown);
+        if (n == 0)
+            break;
+        done += (gsize)n;
+    }
+    g_autofree char *digest = digest_bytes(bytes, done);
+    return strcmp(digest, entry->content) == 0 ||
+           fault_set(error, FAULT_ARCHIVE, "'%s' changed while it was read", shown);
 }

@@ -43,3 +43,6 @@ guint64 tree_inventory_bytes(const TreeInventory *inventory);                 /*
 
 /* Only the rules that look at one path, and at one link (its target). NULL: none is broken. */
 const char *tree_path_fault(const char *path);
+
+/* The content of a file of the tree, into `bytes` (its size); FAULT_ARCHIVE if it is not what the inventory says. */
+gboolean tree_entry_load(int dirfd, const TreeEntry *entry, guint8 *bytes, GError **error);
