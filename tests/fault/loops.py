@@ -105,10 +105,13 @@ def kill_followed(host, n):
 
 
 def kill_twice(host, n):
-    """A kill somewhere, mostly in the later half, and another during recovery."""
+    """A kill, and another during recovery. Every second point's first kill is where recovery was measured; the others' is
+    anywhere, mostly in the later half."""
     chance = random.Random(n)
     total = host.sizes["kill-all"]
     first = chance.randint(1, total) if chance.random() < 0.2 else chance.randint(total // 2, total)
+    if n % 2 == 0:
+        first = host.copied_at
     second = 1 + n * host.sizes["recovery"] // host.sizes["kill-twice"]
     begin(host)
     host.liftlock(*UPDATE, "--detach", strike=("--at", str(first), "--do", "kill-all"))
@@ -205,6 +208,13 @@ def size_of(host, *strike):
     return host.calls()
 
 
+def copied_at(calls):
+    """A moment after the copy of the data was noted, while they still are what they were. Such a copy can be put back by a
+    second recovery too, over what users wrote after the first. (An update that copies nothing: some other place.)"""
+    noted = next((at for at, words in enumerate(calls, 1) if words[-1].endswith("/copied")), None)
+    return noted + 6 if noted else len(calls) * 8 // 10
+
+
 def measure(host):
     """How many points each loop has."""
     host.sizes = {}
@@ -214,12 +224,13 @@ def measure(host):
     host.sizes["kill-one"] = host.sizes["kill-followed"] = len(worker)
     host.sizes["server"] = host.sizes["enospc"] = host.sizes["eio"] = host.sizes["full-from"] = host.sizes["power"] = len(every)
     host.classes = [words[4] for words in every]
+    host.copied_at = copied_at(every)
 
 
 def measure_recovery(host):
     """The same for the loop that strikes a recovery, which a mistake may make long."""
     begin(host)
-    host.liftlock(*UPDATE, "--detach", strike=("--at", str(host.sizes["kill-all"] * 8 // 10), "--do", "kill-all"))
+    host.liftlock(*UPDATE, "--detach", strike=("--at", str(host.copied_at), "--do", "kill-all"))
     host.offer(OLD)
     host.liftlock("recover", "ledger", strike=("--spare", "nobody"))
     host.sizes["recovery"] = len(host.calls())
