@@ -200,6 +200,36 @@ static guint64 archive_limit(const Catalog *catalog, const ArchiveWanted *wanted
     return wanted->size_bytes > 0 ? MIN((guint64)wanted->size_bytes, limit) : limit;
 }
 
+/* From the cache or the source, with the digest that is wanted: `fd` is its file of the cache. */
+static gboolean get_file(Catalog *catalog, const ArchiveWanted *wanted, int fd, RemoteProgress progress, gpointer data,
+                         char **sha256, GError **error)
+{
+    guint64 size = 0;
+    g_autofree char *digest = wanted->sha256 ? digest_fd(fd, &size, error) : g_strdup("");
+    if (!digest)
+        return FALSE;
+    if (!wanted->sha256 || strcmp(digest, wanted->sha256) != 0) {
+        if (wanted->size_bytes > 0 && size >= (guint64)wanted->size_bytes && ftruncate(fd, 0) != 0)
+            return fault_errno(error, FAULT_SYSTEM, errno, "cannot empty what was fetched of %s",
+                               base_name(wanted->url));
+        if (!source_fetch(catalog->source, wanted->url, archive_limit(catalog, wanted), fd, progress, data, error))
+            return FALSE;
+        g_free(digest);
+        digest = digest_fd(fd, &size, error);
+        if (!digest)
+            return FALSE;
+    }
+    *sha256 = g_steal_pointer(&digest);
+    return TRUE;
+}
+
+/* What failed verification is not kept: the next try must not build on it. */
+static void cache_empty(const Catalog *catalog, const char *name, int fd, GError **error)
+{
+    if (ftruncate(fd, 0) != 0)
+        fault_hint(error, "empty %s/%s by hand", catalog->place->cache, name);
+}
+
 int catalog_archive(Catalog *catalog, const ArchiveWanted *wanted, RemoteProgress progress, gpointer data,
                     char **sha256, GError **error)
 {
@@ -208,35 +238,41 @@ int catalog_archive(Catalog *catalog, const ArchiveWanted *wanted, RemoteProgres
                   wanted->version);
         return -1;
     }
-    g_autofree char *name = cache_name(wanted);
+    g_autofree char *name = cache_name(wanted), *digest = NULL;
     fs_fd int fd = cache_open(catalog->place, name, error);
-    if (fd < 0)
+    if (fd < 0 || !get_file(catalog, wanted, fd, progress, data, &digest, error))
         return -1;
-    guint64 size = 0;
-    g_autofree char *digest = wanted->sha256 ? digest_fd(fd, &size, error) : g_strdup("");
-    if (!digest)
-        return -1;
-    if (!wanted->sha256 || strcmp(digest, wanted->sha256) != 0) {
-        if (wanted->size_bytes > 0 && size >= (guint64)wanted->size_bytes && ftruncate(fd, 0) != 0)
-            return fault_errno(error, FAULT_SYSTEM, errno, "cannot empty %s", name), -1;
-        if (!source_fetch(catalog->source, wanted->url, archive_limit(catalog, wanted), fd, progress, data, error))
-            return -1;
-        g_free(digest);
-        digest = digest_fd(fd, &size, error);
-        if (!digest)
-            return -1;
-    }
     gboolean as_listed = digest_check(wanted, digest, error);
     if (!as_listed || !archive_signature_check(catalog, wanted, fd, error)) {
-        /* What failed verification is not kept: the next try must not build on it. What the index names by its digest
-         * is good; a signature that is wrong, or not to be had, is another file's fault. */
-        if (!(as_listed && wanted->sha256) && ftruncate(fd, 0) != 0)
-            fault_hint(error, "empty %s/%s by hand", catalog->place->cache, name);
+        /* What the index names by its digest is good; a signature that is wrong, or not to be had, is another file's
+         * fault. */
+        if (!(as_listed && wanted->sha256))
+            cache_empty(catalog, name, fd, error);
         return -1;
     }
     if (sha256)
         *sha256 = g_steal_pointer(&digest);
     return fs_fd_steal(&fd);
+}
+
+int catalog_file(Catalog *catalog, const PlanFile *file, RemoteProgress progress, gpointer data, GError **error)
+{
+    const ArchiveWanted wanted = {.url = file->url, .sha256 = file->sha256, .size_bytes = file->bytes};
+    g_autofree char *name = cache_name(&wanted), *digest = NULL;
+    fs_fd int fd = cache_open(catalog->place, name, error);
+    if (fd < 0 || !get_file(catalog, &wanted, fd, progress, data, &digest, error))
+        return -1;
+    if (digest_check(&wanted, digest, error))
+        return fs_fd_steal(&fd);
+    cache_empty(catalog, name, fd, error);
+    return -1;
+}
+
+int catalog_part(const Catalog *catalog, const PlanFile *file, GError **error)
+{
+    const ArchiveWanted wanted = {.sha256 = file->sha256};
+    g_autofree char *name = cache_name(&wanted);
+    return cache_open(catalog->place, name, error);
 }
 
 void catalog_cache_prune(const Place *place, const char *keep)

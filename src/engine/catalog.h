@@ -7,6 +7,7 @@
 
 #include "engine/journal.h"
 #include "model/config.h"
+#include "model/plan.h"
 #include "parts/source/source.h"
 #include "trust/minisign.h"
 
@@ -40,6 +41,12 @@ typedef struct ArchiveWanted {
 } ArchiveWanted;
 int catalog_archive(Catalog *catalog, const ArchiveWanted *wanted, RemoteProgress progress, gpointer data,
                     char **sha256, GError **error);
+
+/* Another file of a release: it is what its digest says, which the index has proved. A descriptor, -1 on failure. */
+int catalog_file(Catalog *catalog, const PlanFile *file, RemoteProgress progress, gpointer data, GError **error);
+
+/* The place in the cache for a file of which only parts are wanted, with whatever parts are there, unverified. */
+int catalog_part(const Catalog *catalog, const PlanFile *file, GError **error);
 
 /* How much of it is in the cache already, verified or not; bytes. */
 guint64 catalog_cached(const Place *place, const ArchiveWanted *wanted);

@@ -19,6 +19,7 @@
 #include "engine/room.h"
 #include "engine/sql_step.h"
 #include "engine/status_file.h"
+#include "engine/ways.h"
 #include "model/limits.h"
 #include "model/manifest_switch.h"
 #include "parts/backup/backup.h"
@@ -190,15 +191,13 @@ static gboolean plan_sources(Planner *planner, Plan *plan, const Release *releas
         release->signature ? g_strdup(release->signature) : g_strconcat(release->url, ".minisig", NULL);
     plan->to = g_strdup(release->version[0] == 'v' ? release->version + 1 : release->version);
     plan->to_sha256 = g_strdup(release->sha256);
-    plan->download_bytes = release->size_bytes;
     plan->url = source_resolve(planner->catalog->source, release->url, error);
     plan->signature_url = plan->url ? source_resolve(planner->catalog->source, reference, error) : NULL;
-    if (!plan->signature_url)
+    if (!plan->signature_url ||
+        !ways_choose(planner->catalog, plan, release, planner->progress, planner->progress_data, error))
         return FALSE;
-    ArchiveWanted wanted = {plan->to, plan->url, plan->signature_url, plan->to_sha256, plan->download_bytes};
-    plan->cached_bytes = (gint64)catalog_cached(planner->place, &wanted);
     return room_for_download(planner->place, planner->host_config,
-                             (guint64)MAX(plan->download_bytes - plan->cached_bytes, 0), (guint64)plan->download_bytes,
+                             (guint64)MAX(plan->download_bytes - plan->cached_bytes, 0), (guint64)plan->archive_bytes,
                              (guint64)release->unpacked_bytes, error) ||
            fault_prefix(error, "%s %s", plan->app, plan->to);
 }

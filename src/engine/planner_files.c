@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "engine/room.h"
+#include "engine/ways.h"
 #include "model/limits.h"
 #include "parts/layout/layout.h"
 
@@ -43,20 +44,32 @@ static gboolean admit(int parent_fd, const char *name, const char *path, const s
     return !S_ISREG(st->st_mode) || limits_allow_file(data, path, (guint64)st->st_size, error);
 }
 
-/* The release, as nobody but us sees it. -1 on failure. */
-static int unpack(Planner *planner, const Plan *plan, int scratch, GError **error)
+typedef struct Look {
+    Planner *planner;
+    Plan *plan;
+} Look;
+
+static void note(const char *text, gpointer data)
 {
-    const HostConfig *host = planner->host_config;
-    ArchiveWanted wanted = {plan->to, plan->url, plan->signature_url, plan->to_sha256, plan->download_bytes};
-    fs_fd int archive =
-        catalog_archive(planner->catalog, &wanted, planner->progress, planner->progress_data, NULL, error);
-    fs_fd int tree = archive < 0 ? -1 : layout_scratch(scratch, SCRATCH, error);
-    g_autofree char *name = g_path_get_basename(plan->url);
-    RemoteLimits limits = {(guint64)host->max_release_bytes, (guint64)host->max_entries, (guint64)host->max_file_bytes,
-                           TRUE};
-    if (tree < 0 || !remote_unpack(archive, name, tree, &limits, planner->progress, planner->progress_data, error))
-        return -1;
-    return fs_fd_steal(&tree);
+    const Look *look = data;
+    g_ptr_array_add(look->plan->notes, g_strdup(text));
+}
+
+static void tell(guint64 done, guint64 total, gpointer data)
+{
+    const Planner *planner = ((const Look *)data)->planner;
+    if (planner->progress)
+        planner->progress(done, total, planner->progress_data);
+}
+
+/* The release, as nobody but us sees it. -1 on failure. */
+static int unpack(Planner *planner, Plan *plan, int scratch, GError **error)
+{
+    Look look = {planner, plan};
+    const Ways ways = {.catalog = planner->catalog, .plan = plan, .progress = tell, .say = note, .data = &look};
+    g_autofree char *sha256 = NULL;
+    fs_fd int tree = layout_scratch(scratch, SCRATCH, error);
+    return tree >= 0 && ways_unpack(&ways, tree, &sha256, error) ? fs_fd_steal(&tree) : -1;
 }
 
 static gboolean has_room(const Planner *planner, Plan *plan, const Release *release)

@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "engine/data.h"
 #include "engine/encryption.h"
+#include "engine/inventories.h"
 #include "engine/leftovers.h"
 #include "engine/live.h"
 #include "engine/live_switch.h"
@@ -59,6 +60,14 @@ static gboolean lived_read(Job *job, Lived *lived, GError **error)
 
 /* The live release, the one before it and the newest `keep` that were live stay: those are ways back. A release that
  * never got so far is none, however new. */
+/* A release that is gone is nothing that a delta could start from. */
+static void inventories_follow(const Job *job)
+{
+    g_autoptr(GPtrArray) versions = job->layout->present(job->place, NULL);
+    if (versions)
+        inventories_prune(job->place, versions);
+}
+
 static gboolean releases_prune(Job *job, GError **error)
 {
     g_auto(Lived) lived = {0};
@@ -80,6 +89,7 @@ static gboolean releases_prune(Job *job, GError **error)
             !journal_release_forget(job->journal, job->plan->app, record->version, error))
             return FALSE;
     }
+    inventories_follow(job);
     return TRUE;
 }
 
@@ -256,7 +266,7 @@ gboolean retire_app(Job *job, GError **error)
         return FALSE;
     if (job->plan->purge && !(job->layout->in_place ? purge_sets(job, error) : remove_named(job, data, error)))
         return FALSE;
-    static const char *const state[] = {"cache", "staging", "trust", "hold", "fence"};
+    static const char *const state[] = {"cache", "inventories", "staging", "trust", "hold", "fence"};
     for (guint i = 0; i < G_N_ELEMENTS(state); i++)
         if (!remove_below(job->place->state, state[i], error))
             return FALSE;

@@ -11,6 +11,7 @@
 #include "engine/admission.h"
 #include "engine/data.h"
 #include "engine/sql_step.h"
+#include "engine/ways.h"
 #include "parts/backup/backup.h"
 
 #include <errno.h>
@@ -26,28 +27,33 @@ static gboolean sealed_already(Job *job)
            job->layout->verify(job->place, job->plan->to, record->tree, NULL);
 }
 
-static int archive_of_job(Job *job, GError **error)
+static void say_to_job(const char *text, gpointer job)
+{
+    job_say(job, "%s", text);
+}
+
+/* Into the cache, or with a tree into that. */
+static gboolean take_release(Job *job, int tree, GError **error)
 {
     g_autoptr(Catalog) catalog = catalog_open(job->config, job->host_config, job->place, error);
     if (!catalog)
-        return -1;
-    const Plan *plan = job->plan;
-    ArchiveWanted wanted = {plan->to, plan->url, plan->signature_url, plan->to_sha256, plan->download_bytes};
+        return FALSE;
+    const Ways ways = {.catalog = catalog,
+                       .plan = job->plan,
+                       .keeps = TRUE,
+                       .progress = job->part.on_progress,
+                       .say = say_to_job,
+                       .data = job};
     g_autofree char *sha256 = NULL;
-    int fd = catalog_archive(catalog, &wanted, job->part.on_progress, job, &sha256, error);
-    if (fd >= 0 && sha256 && !job_fact_set(job, "archive.sha256", sha256, error)) {
-        close(fd);
-        return -1;
-    }
-    return fd;
+    gboolean good = tree < 0 ? ways_fetch(&ways, &sha256, error) : ways_unpack(&ways, tree, &sha256, error);
+    return good && (!sha256 || job_fact_set(job, "archive.sha256", sha256, error));
 }
 
 gboolean fetch_act(Job *job, GError **error)
 {
     if (sealed_already(job))
         return job_fact_set(job, "reuse", "yes", error);
-    fs_fd int fd = archive_of_job(job, error);
-    return fd >= 0;
+    return take_release(job, -1, error);
 }
 
 /* The plan was made with a manifest; the archive must hold the same one, or the plan was about something else. */
@@ -92,15 +98,8 @@ static gboolean drop_stale(Job *job, GError **error)
 
 static gboolean unpack(Job *job, GError **error)
 {
-    fs_fd int archive = archive_of_job(job, error);
-    fs_fd int tree =
-        archive < 0 || !drop_stale(job, error) ? -1 : job->layout->prepare(&job->part, job->plan->to, error);
-    if (tree < 0)
-        return FALSE;
-    g_autofree char *name = g_path_get_basename(job->plan->url);
-    RemoteLimits limits = {(guint64)job->host_config->max_release_bytes, (guint64)job->host_config->max_entries,
-                           (guint64)job->host_config->max_file_bytes, TRUE};
-    if (!remote_unpack(archive, name, tree, &limits, job->part.on_progress, job, error) ||
+    fs_fd int tree = drop_stale(job, error) ? job->layout->prepare(&job->part, job->plan->to, error) : -1;
+    if (tree < 0 || !take_release(job, tree, error) ||
         !job->layout->furnish(&job->part, job->manifest, job->plan->to, error))
         return FALSE;
     g_autofree char *path = NULL, *shown_as = NULL;

@@ -21,12 +21,33 @@ static const Key gate_keys[] = {
     {0},
 };
 
+static const Key file_keys[] = {
+    {"url", KEY_TEXT, OF(ReleaseFile, url), NULL, "the file, relative to the index or absolute", .required = TRUE},
+    {"sha256", KEY_TEXT, OF(ReleaseFile, sha256), NULL, "its digest", .required = TRUE},
+    {"size", KEY_INT, OF(ReleaseFile, size_bytes), NULL, "its bytes", .required = TRUE, .min = 1, .max = G_MAXINT64},
+    {0},
+};
+
+static const Key delta_keys[] = {
+    {"from", KEY_VERSION, OF(ReleaseDelta, from), NULL, "version that it starts from", .required = TRUE},
+    {"from_tree", KEY_TEXT, OF(ReleaseDelta, from_tree), NULL, "digest of that version's tree", .required = TRUE},
+    {"memory", KEY_INT, OF(ReleaseDelta, memory_bytes), NULL, "bytes of memory that applying it takes", .required = TRUE},
+    {"url", KEY_TEXT, OF(ReleaseDelta, file.url), NULL, "the delta, relative to the index or absolute", .required = TRUE},
+    {"sha256", KEY_TEXT, OF(ReleaseDelta, file.sha256), NULL, "its digest", .required = TRUE},
+    {"size", KEY_INT, OF(ReleaseDelta, file.size_bytes), NULL, "its bytes", .required = TRUE, .min = 1, .max = G_MAXINT64},
+    {0},
+};
+
 static const Key release_keys[] = {
     {"version", KEY_VERSION, OF(Release, version), NULL, "version of the release", .required = TRUE},
     {"url", KEY_TEXT, OF(Release, url), NULL, "the archive, relative to the index or absolute", .required = TRUE},
     {"sha256", KEY_TEXT, OF(Release, sha256), NULL, "digest of the archive"},
     {"size", KEY_INT, OF(Release, size_bytes), "0", "bytes of the archive"},
     {"signature", KEY_TEXT, OF(Release, signature), NULL, "minisign signature of the archive; default: url + .minisig"},
+    {"tree", KEY_TEXT, OF(Release, tree), NULL, "digest of the release's inventory"},
+    {"table", KEY_TABLE, OF(Release, table), NULL, "table of the release's pack", .table = file_keys},
+    {"pack", KEY_TABLE, OF(Release, pack), NULL, "the release's contents in frames, to be fetched by their ranges", .table = file_keys},
+    {"deltas", KEY_TABLES, OF(Release, deltas), NULL, "differences from other releases", .table = delta_keys, .size = sizeof(ReleaseDelta)},
     {"manifest", KEY_TEXT, OF(Release, manifest), NULL, "the manifest beside the archive, so that a plan costs no download"},
     {"manifest_sha256", KEY_TEXT, OF(Release, manifest_sha256), NULL, "digest of the manifest"},
     {"released", KEY_VALUE, OF(Release, released), NULL, "day or time of publication"},
@@ -84,30 +105,52 @@ static gboolean is_reference(const char *text)
     return printable && !g_str_has_prefix(text, "//");
 }
 
-static gboolean check_digest(const Checker *checker, const Release *release, const char *key, char *digest)
+static gboolean check_digest(const Checker *checker, const Node *map, const char *key, char *digest)
 {
     for (char *p = digest; p && *p; p++)
         *p = g_ascii_tolower(*p);
-    return !digest || digest_is_valid(digest) ||
-           fault_wrong(checker, release->node, key, "64 hexadecimal digits", digest);
+    return !digest || digest_is_valid(digest) || fault_wrong(checker, map, key, "64 hexadecimal digits", digest);
+}
+
+static gboolean check_reference(const Checker *checker, const Node *map, const char *key, const char *value)
+{
+    if (!value || is_reference(value))
+        return TRUE;
+    const Node *node = node_get(map, key);
+    if (strchr(value, '@') && strstr(value, "://"))
+        return schema_fault(checker->error, FAULT_SOURCE, checker->name, node->line, node->column,
+                            "'%s' must not hold a user or password", key);
+    return fault_wrong(checker, map, key, "an http or https address or a relative path", value);
+}
+
+static gboolean check_file(const Checker *checker, const Node *map, const ReleaseFile *file)
+{
+    return check_reference(checker, map, "url", file->url) && check_digest(checker, map, "sha256", file->sha256);
+}
+
+/* What leads to the release's tree without its archive. */
+static gboolean check_ways(const Checker *checker, const Release *release)
+{
+    const Node *map = release->node, *deltas = node_get(map, "deltas");
+    for (guint i = 0; release->deltas && i < release->deltas->len; i++) {
+        const ReleaseDelta *delta = release->deltas->pdata[i];
+        const Node *node = deltas->items->pdata[i];
+        if (!check_file(checker, node, &delta->file) || !check_digest(checker, node, "from_tree", delta->from_tree))
+            return FALSE;
+    }
+    return check_digest(checker, map, "tree", release->tree) &&
+           check_file(checker, node_get(map, "table"), &release->table) &&
+           check_file(checker, node_get(map, "pack"), &release->pack);
 }
 
 static gboolean check_release(const Checker *checker, const Release *release)
 {
-    const struct {
-        const char *key, *value;
-    } references[] = {{"url", release->url}, {"signature", release->signature}, {"manifest", release->manifest}};
-    for (gsize i = 0; i < G_N_ELEMENTS(references); i++)
-        if (references[i].value && !is_reference(references[i].value)) {
-            const Node *node = node_get(release->node, references[i].key);
-            if (strchr(references[i].value, '@') && strstr(references[i].value, "://"))
-                return schema_fault(checker->error, FAULT_SOURCE, checker->name, node->line, node->column,
-                                    "'%s' must not hold a user or password", references[i].key);
-            return fault_wrong(checker, release->node, references[i].key, "an http or https address or a relative path",
-                               references[i].value);
-        }
-    return check_digest(checker, release, "sha256", release->sha256) &&
-           check_digest(checker, release, "manifest_sha256", release->manifest_sha256);
+    const Node *map = release->node;
+    return check_reference(checker, map, "url", release->url) &&
+           check_reference(checker, map, "signature", release->signature) &&
+           check_reference(checker, map, "manifest", release->manifest) &&
+           check_digest(checker, map, "sha256", release->sha256) &&
+           check_digest(checker, map, "manifest_sha256", release->manifest_sha256) && check_ways(checker, release);
 }
 
 static int compare_releases(gconstpointer a, gconstpointer b)

@@ -4,12 +4,28 @@
 
 #include "model/schema.h"
 
+typedef struct ReleaseFile {
+    char *url; /* as Release.url; NULL: there is none */
+    char *sha256;
+    gint64 size_bytes;
+} ReleaseFile;
+
+/* What leads from another release to this one (docs/delta-format.md). */
+typedef struct ReleaseDelta {
+    char *from, *from_tree; /* version, and the digest of its tree */
+    gint64 memory_bytes;    /* that applying it takes */
+    ReleaseFile file;
+} ReleaseDelta;
+
 typedef struct Release {
     char *version;
     char *url;         /* of the archive, relative to the index or absolute */
     char *sha256;      /* of the archive; NULL if the index gives none */
     gint64 size_bytes; /* of the archive; 0: unknown */
     char *signature;   /* URL of the minisign signature, relative to the index; NULL: url + ".minisig" */
+    char *tree;        /* digest of the tree in it: that of its inventory; NULL: not said */
+    ReleaseFile table, pack;
+    GPtrArray *deltas; /* ReleaseDelta */
     char *manifest;    /* URL of the manifest beside the archive, so that a plan costs no download; NULL */
     char *manifest_sha256;
     char *released, *changelog, *severity, *description;

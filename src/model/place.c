@@ -64,6 +64,7 @@ Place *place_new(const HostPlace *host, const char *app, const char *app_root)
     place->fence = g_build_filename(place->state, "fence", NULL);
     place->trust = g_build_filename(place->state, "trust", NULL);
     place->cache = g_build_filename(place->state, "cache", NULL);
+    place->inventories = g_build_filename(place->state, "inventories", NULL);
     place->staging = g_build_filename(place->state, "staging", NULL);
     place->backups = g_build_filename(place->state, "backups", NULL);
     place->jobs = g_build_filename(place->state, "jobs", NULL);
@@ -126,7 +127,7 @@ void place_free(Place *place)
     char *paths[] = {place->app,    place->root,    place->current, place->releases, place->shared, place->system,
                      place->logs,   place->wayback, place->state,   place->hold,     place->fence,  place->trust,
                      place->cache,  place->staging, place->backups, place->jobs,     place->lock,   place->pass,
-                     place->status, place->config,  place->user,    place->work,     place->store};
+                     place->status, place->config,  place->user,    place->work,     place->store,  place->inventories};
     for (gsize i = 0; i < G_N_ELEMENTS(paths); i++)
         g_free(paths[i]);
     g_ptr_array_unref(place->away);

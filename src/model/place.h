@@ -32,6 +32,7 @@ typedef struct Place {
     char *releases, *shared, *system, *logs, *wayback;
     char *state;                                                   /* VAR/NAME */
     char *hold, *fence, *trust, *cache, *staging, *backups, *jobs; /* below state */
+    char *inventories;                                             /* below state: of releases as they were published */
     char *lock;                                                    /* RUN/NAME.lock */
     char *work;      /* RUN/NAME.work: the lock that a job's children hold */
     char *pass;      /* RUN/NAME.pass/: a file per unit that may start although a hold stands; gone after a reboot */

@@ -13,6 +13,8 @@ static const char *const kind_names[] = {"install", "update", "rollback",  "retu
                                          "restart", "backup", "uninstall", NULL};
 static const char *const data_names[] = {"migrate", "keep", "restore", "down", NULL};
 static const char *const copy_names[] = {"always", "if-sql-is-due", "never", NULL};
+static const char *const way_names[] = {"archive", "delta", "frames", NULL};
+G_STATIC_ASSERT(G_N_ELEMENTS(way_names) == WAY_N + 1);
 G_STATIC_ASSERT(G_N_ELEMENTS(kind_names) == PLAN_N_KINDS + 1);
 
 /* What the plan will do. Order and names are part of the digest: they never change. */
@@ -39,6 +41,19 @@ static const Key deed_keys[] = {
 
 /* What is known about it. */
 static const Key note_keys[] = {
+    {"archive_bytes", KEY_INT, OF(Plan, archive_bytes), "0", "bytes of the archive"},
+    {"tree", KEY_TEXT, OF(Plan, tree), NULL, "digest of the release's tree as it was published"},
+    {"way", KEY_ENUM, OF(Plan, way), "archive", "how its tree comes here", .words = way_names},
+    {"delta_url", KEY_TEXT, OF(Plan, delta.url), NULL, "where the delta from the installed release is"},
+    {"delta_sha256", KEY_TEXT, OF(Plan, delta.sha256), NULL, "its digest"},
+    {"delta_bytes", KEY_INT, OF(Plan, delta.bytes), "0", "its bytes"},
+    {"table_url", KEY_TEXT, OF(Plan, table.url), NULL, "where the table of the release's pack is"},
+    {"table_sha256", KEY_TEXT, OF(Plan, table.sha256), NULL, "its digest"},
+    {"table_bytes", KEY_INT, OF(Plan, table.bytes), "0", "its bytes"},
+    {"pack_url", KEY_TEXT, OF(Plan, pack.url), NULL, "where the pack is"},
+    {"pack_sha256", KEY_TEXT, OF(Plan, pack.sha256), NULL, "its digest"},
+    {"pack_bytes", KEY_INT, OF(Plan, pack.bytes), "0", "bytes of the whole pack"},
+    {"max_download", KEY_INT, OF(Plan, max_download), "0", "most bytes to download"},
     {"download_bytes", KEY_INT, OF(Plan, download_bytes), "0", "bytes to download"},
     {"cached_bytes", KEY_INT, OF(Plan, cached_bytes), "0", "bytes of it already here"},
     {"identity", KEY_TEXT, OF(Plan, identity), NULL, "file of the private key that opens the backup"},

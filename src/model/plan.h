@@ -25,6 +25,15 @@ typedef enum { DATA_MIGRATE, DATA_KEEP, DATA_RESTORE, DATA_DOWN } PlanData;
 /* Whether an update takes the copy of the data that they go back to: not where nothing of the release changes them. */
 typedef enum { COPY_ALWAYS, COPY_IF_SQL_IS_DUE, COPY_NEVER } PlanCopy;
 
+/* How a release's tree comes here: by what leads to it from the installed one, by what that one lacks of its pack, or
+ * whole. */
+typedef enum { WAY_ARCHIVE, WAY_DELTA, WAY_FRAMES, WAY_N } PlanWay;
+
+typedef struct PlanFile {
+    char *url, *sha256; /* resolved; NULL: there is none */
+    gint64 bytes;
+} PlanFile;
+
 typedef struct Plan {
     PlanKind kind;
     char *app;
@@ -35,8 +44,13 @@ typedef struct Plan {
     char *to_tree;             /* tree digest where the target is on disk already; NULL */
     char *url, *signature_url; /* resolved; NULL where nothing is fetched */
     char *manifest_sha256;     /* of the manifest that the plan was made with */
-    gint64 download_bytes;     /* 0: unknown or none */
-    gint64 cached_bytes;       /* of it already here */
+    gint64 archive_bytes;      /* 0: unknown or none */
+    char *tree;                /* digest of the release's tree as it was published; NULL: not said */
+    PlanWay way;               /* the one that costs least; the others are for when it leads nowhere */
+    PlanFile delta, table, pack;
+    gint64 download_bytes; /* of that way; 0: unknown or none */
+    gint64 cached_bytes;   /* of it already here */
+    gint64 max_download;   /* bytes; more is not fetched. 0: no limit */
     PlanData data;
     PlanCopy copy;
     char *data_from;          /* install: version of the data that lie there already; NULL: none */

@@ -112,8 +112,9 @@ static gboolean pin(const Source *source, int state, GError **error)
 /* What of a block is for the index: all that is not about files and channels, in the publisher's words. */
 static Node *release_of(const Node *block)
 {
-    static const char *const own[] = {"kind",   "app",  "channels", "files",           "withdrawn", "url",
-                                      "sha256", "size", "manifest", "manifest_sha256", "signature", NULL};
+    static const char *const own[] = {"kind",      "app",    "channels", "files",    "withdrawn",
+                                      "url",       "sha256", "size",     "manifest", "manifest_sha256",
+                                      "signature", "table",  "pack",     "deltas",   NULL};
     Node *release = node_new_map();
     for (guint i = 0; i < block->items->len; i++) {
         const Entry *entry = block->items->pdata[i];
@@ -138,7 +139,7 @@ typedef struct Making {
     Node *releases, *channels;
 } Making;
 
-/* Names a target in a release: where it is and what it is. FALSE: it is none of the role's. */
+/* Names a target in a map of the index: where it is and what it is. FALSE: it is none of the role's. */
 static gboolean add_target(const Making *making, Node *release, const char *path, const char *where, const char *digest,
                            const char *length)
 {
@@ -155,17 +156,61 @@ static gboolean add_target(const Making *making, Node *release, const char *path
     return TRUE;
 }
 
-/* The first of its files that we can use. */
-static const char *archive_of(const Making *making, const Node *block)
+/* --- its files: each kind that we can use has a row; of archives, tables and packs the first counts --- */
+
+typedef struct Filing {
+    const Making *making;
+    Node *release, *deltas; /* of the index */
+} Filing;
+
+static void file_archive(const Filing *filing, const TufFile *file)
 {
+    if (!node_get(filing->release, "url"))
+        add_target(filing->making, filing->release, file->name, "url", "sha256", "size");
+}
+
+static void file_one(const Filing *filing, const TufFile *file)
+{
+    const char *kind = node_get_text(file->custom, "kind", "");
+    g_autoptr(Node) map = node_new_map();
+    if (!node_get(filing->release, kind) && add_target(filing->making, map, file->name, "url", "sha256", "size"))
+        node_set(filing->release, kind, g_steal_pointer(&map));
+}
+
+static void file_delta(const Filing *filing, const TufFile *file)
+{
+    const char *from = node_get_text(file->custom, "from", NULL),
+               *from_tree = node_get_text(file->custom, "from_tree", NULL);
+    gint64 memory = node_get_int(file->custom, "memory", 0);
+    g_autoptr(Node) map = node_new_map();
+    if (!from || !version_is_valid(from) || !from_tree || !digest_is_valid(from_tree) || memory <= 0 ||
+        !add_target(filing->making, map, file->name, "url", "sha256", "size"))
+        return;
+    node_set_text(map, "from", from);
+    node_set_text(map, "from_tree", from_tree);
+    node_set_int(map, "memory", memory);
+    node_append(filing->deltas, g_steal_pointer(&map));
+}
+
+/* FALSE: there is no archive, without which a host that has nothing yet could not begin. */
+static gboolean add_files(const Making *making, Node *release, const Node *block)
+{
+    static const struct {
+        const char *kind;
+        void (*add)(const Filing *filing, const TufFile *file);
+    } rows[] = {{"archive", file_archive}, {"table", file_one}, {"pack", file_one}, {"delta", file_delta}};
     const Node *files = node_get(block, "files");
+    Filing filing = {.making = making, .release = release, .deltas = node_new_list()};
+    node_set(release, "deltas", filing.deltas);
     for (guint i = 0; files && files->kind == NODE_LIST && i < files->items->len; i++) {
         const Node *path = files->items->pdata[i];
         const TufFile *file = path->kind == NODE_SCALAR ? tuf_metadata_file(making->role, path->text) : NULL;
-        if (file && strcmp(node_get_text(file->custom, "kind", ""), "archive") == 0)
-            return file->name;
+        const char *kind = file ? node_get_text(file->custom, "kind", "") : "";
+        for (gsize k = 0; k < G_N_ELEMENTS(rows); k++)
+            if (strcmp(kind, rows[k].kind) == 0)
+                rows[k].add(&filing, file);
     }
-    return NULL;
+    return node_get(release, "url") != NULL;
 }
 
 static gboolean is_kind(const Node *node, NodeKind kind, ScalarType type)
@@ -183,6 +228,7 @@ static gboolean is_readable(const Node *block)
         ScalarType type;
     } rows[] = {
         {"version", NODE_SCALAR, SCALAR_STRING},
+        {"tree", NODE_SCALAR, SCALAR_STRING},
         {"released", NODE_SCALAR, SCALAR_STRING},
         {"severity", NODE_SCALAR, SCALAR_STRING},
         {"changelog", NODE_SCALAR, SCALAR_STRING},
@@ -200,7 +246,9 @@ static gboolean is_readable(const Node *block)
     const char *version = node_get_text(block, "version", NULL), *age = node_get_text(block, "min_age", NULL),
                *gate = node_get_text(node_get(block, "gate"), "kind", NULL);
     gint64 age_ms = 0;
-    return version && version_is_valid(version) && (!age || (duration_parse(age, &age_ms) && age_ms >= 0)) &&
+    const char *tree = node_get_text(block, "tree", NULL);
+    return version && version_is_valid(version) && (!tree || digest_is_valid(tree)) &&
+           (!age || (duration_parse(age, &age_ms) && age_ms >= 0)) &&
            (!node_get(block, "gate") || g_strcmp0(gate, "breakpoint") == 0 || g_strcmp0(gate, "stop") == 0);
 }
 
@@ -222,7 +270,7 @@ static void add_release(const Making *making, const TufFile *manifest)
     g_autoptr(Node) release = release_of(block);
     if (is_readable(block) && g_strcmp0(node_get_text(block, "app", NULL), making->source->config->name) == 0 &&
         add_target(making, release, manifest->name, "manifest", "manifest_sha256", NULL) &&
-        add_target(making, release, archive_of(making, block), "url", "sha256", "size")) {
+        add_files(making, release, block)) {
         add_channels(making, block, node_get_text(block, "version", ""));
         node_append(making->releases, g_steal_pointer(&release));
     } else {
