@@ -30,8 +30,8 @@ static int text_file(const char *text, gsize size, GError **error)
 
 gboolean delta_child_call(const DeltaChildCall *call, Node **answer, GError **error)
 {
-    fs_fd int text = text_file(call->text, call->text_size, error);
-    if (text < 0)
+    fs_fd int text = call->text ? text_file(call->text, call->text_size, error) : -1;
+    if (call->text && text < 0)
         return FALSE;
     g_autoptr(Node) request = node_new_map();
     node_set_text(request, "do", call->operation);
@@ -42,7 +42,7 @@ gboolean delta_child_call(const DeltaChildCall *call, Node **answer, GError **er
     RemoteCall remote = {
         .request = request,
         .fds = fds,
-        .n_fds = G_N_ELEMENTS(fds),
+        .n_fds = call->text ? G_N_ELEMENTS(fds) : 2,
         .doing = call->doing,
         .code = FAULT_ARCHIVE,
         .total_ms = TOTAL_MS,

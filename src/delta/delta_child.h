@@ -7,9 +7,9 @@
 
 typedef struct DeltaChildCall {
     const char *operation, *doing;
-    const char *text; /* an inventory */
+    const char *text; /* an inventory; NULL: neither that nor a new tree is handed over */
     gsize text_size;
-    int fds[3]; /* old tree or pack, delta or pack's table, new tree */
+    int fds[3]; /* old tree, pack or what is to be filled; delta or pack's table; new tree */
     const char *frames;
     guint64 memory_bytes, tree_bytes; /* 0: the usual ones */
     DeltaProgress progress;

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A release's pack: every content of its tree once, in zstd frames that can be read by themselves, and a table of them.
- * From any tree a host reaches the release by the frames that hold what it lacks. docs/delta-format.md specifies both.
+ * A release's pack: every content of its tree once, in zstd frames that can be read by themselves, and a table of them,
+ * in which the tree's inventory lies too. From any tree a host reaches the release by the frames that hold what it
+ * lacks. docs/delta-format.md specifies both.
  */
 #pragma once
 
 #include "delta/delta_write.h"
 
 #define PACK_MAGIC "llpack\1\n"
+
+#define PACK_MAX_TABLE (G_GUINT64_CONSTANT(64) * 1024 * 1024)
 
 enum { PACK_MAX_FRAMES = TREE_MAX_ENTRIES, PACK_WINDOW_LOG = 26 };
 
@@ -30,8 +33,14 @@ PackTable *pack_table_read(const guint8 *bytes, gsize size, const TreeInventory 
 void pack_table_free(PackTable *table);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PackTable, pack_table_free)
 
-/* Makes both for a tree; the same bytes for the same tree, always. `pack_fd` is written from its offset on. The caller
- * frees the table's bytes. */
+/* Where the inventory lies in a table: a zstd frame (into `table`) of *text_size bytes, which are at most
+ * TREE_MAX_TEXT. Nothing is unpacked: pack_inventory (pack_assemble.h) has that done. FAULT_ARCHIVE "the pack's table
+ * is damaged". */
+gboolean pack_table_inventory(const guint8 *table, gsize size, const guint8 **frame, gsize *frame_size,
+                              gsize *text_size, GError **error);
+
+/* Makes both for a tree; the same bytes for the same tree, always. `pack_fd` is written from its offset on.
+ * FAULT_ARCHIVE if the tree is none that could be packed. The caller frees the table's bytes. */
 GByteArray *pack_make(int tree_dirfd, int pack_fd, GError **error);
 
 /* Marks the frames that hold contents of those entries which are marked. The caller frees. */
@@ -49,3 +58,7 @@ GArray *pack_ranges(const PackTable *table, const gboolean *frames, guint64 gap_
  * their paths. What is there already stays. FAULT_VERIFY if a frame or a content has another digest. */
 gboolean pack_write(const PackTable *table, const TreeInventory *inventory, const gboolean *frames, const guint8 *pack,
                     gsize pack_size, int new_dirfd, DeltaProgress progress, gpointer data, GError **error);
+
+/* The child's too: unpacks a table's inventory into a file, of exactly that many bytes. FAULT_ARCHIVE "the pack's table
+ * is damaged". */
+gboolean pack_write_inventory(const guint8 *frame, gsize frame_size, gsize text_size, int fd, GError **error);

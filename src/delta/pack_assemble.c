@@ -10,9 +10,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
-
-#define TABLE_MAX_BYTES (G_GUINT64_CONSTANT(64) * 1024 * 1024)
 
 enum { THREADS = 2 };
 
@@ -34,25 +33,67 @@ static void lacking_clear(Lacking *lacking)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Lacking, lacking_clear)
 
-static char *read_fd(int fd, gsize *size, GError **error)
+/* So many bytes, or fewer if there are no more. */
+static char *read_bytes(int fd, gsize *size, GError **error)
 {
-    struct stat st;
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (guint64)st.st_size > TABLE_MAX_BYTES) {
-        fault_set(error, FAULT_ARCHIVE, "the pack's table is damaged");
-        return NULL;
-    }
-    g_autofree char *bytes = g_malloc((gsize)st.st_size + 1);
-    for (*size = 0; *size < (gsize)st.st_size;) {
-        gssize n = pread(fd, bytes + *size, (gsize)st.st_size - *size, (off_t)*size);
+    g_autofree char *bytes = g_malloc(*size + 1);
+    gsize done = 0;
+    while (done < *size) {
+        gssize n = pread(fd, bytes + done, *size - done, (off_t)done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return fault_errno(error, FAULT_SYSTEM, errno, "cannot read the pack's table"), NULL;
         if (n == 0)
             break;
-        *size += (gsize)n;
+        done += (gsize)n;
     }
+    *size = done;
     return g_steal_pointer(&bytes);
+}
+
+static char *read_table(int fd, gsize *size, GError **error)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (guint64)st.st_size > PACK_MAX_TABLE) {
+        fault_set(error, FAULT_ARCHIVE, "the pack's table is damaged");
+        return NULL;
+    }
+    *size = (gsize)st.st_size;
+    return read_bytes(fd, size, error);
+}
+
+/* A file in memory that can become neither longer nor shorter. */
+static int sealed_file(gsize size, GError **error)
+{
+    fs_fd int fd = memfd_create("inventory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0 || ftruncate(fd, (off_t)size) < 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0) {
+        fault_errno(error, FAULT_SYSTEM, errno, "cannot take an inventory");
+        return -1;
+    }
+    return fs_fd_steal(&fd);
+}
+
+gboolean pack_inventory(int table_fd, const char *tree_digest, char **text, gsize *size, GError **error)
+{
+    gsize table_size = 0, frame_size = 0, text_size = 0;
+    const guint8 *frame = NULL;
+    g_autofree char *table = read_table(table_fd, &table_size, error);
+    if (!table || !pack_table_inventory((const guint8 *)table, table_size, &frame, &frame_size, &text_size, error))
+        return FALSE;
+    fs_fd int out = sealed_file(text_size, error);
+    DeltaChildCall child = {.operation = "inventory", .doing = "reading the pack's table", .fds = {out, table_fd}};
+    g_autoptr(Node) answer = NULL;
+    if (out < 0 || !delta_child_call(&child, &answer, error))
+        return FALSE;
+    g_autofree char *bytes = read_bytes(out, &text_size, error);
+    g_autofree char *digest = bytes ? digest_bytes(bytes, text_size) : NULL;
+    if (bytes && strcmp(digest, tree_digest) != 0)
+        return fault_set(error, FAULT_VERIFY, "the table's inventory is not the release's");
+    *text = g_steal_pointer(&bytes);
+    *size = text_size;
+    return *text != NULL;
 }
 
 /* Whether a file lies there as it shall be; another one goes. */
@@ -99,7 +140,7 @@ static gboolean find_lacking(const PackAssembly *assembly, Lacking *lacking, GEr
 static gboolean prepare(const PackAssembly *assembly, Lacking *lacking, GError **error)
 {
     gsize size = 0;
-    g_autofree char *table = read_fd(assembly->table_fd, &size, error);
+    g_autofree char *table = read_table(assembly->table_fd, &size, error);
     if (!table)
         return FALSE;
     g_autofree char *digest = digest_bytes(assembly->new_text, assembly->new_size);

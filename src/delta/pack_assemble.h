@@ -4,6 +4,10 @@
 
 #include "delta/pack.h"
 
+/* The inventory that a table carries, unpacked by the child without rights. FAULT_VERIFY "the table's inventory is not
+ * the release's" unless its digest is tree_digest; FAULT_ARCHIVE. The caller frees *text. */
+gboolean pack_inventory(int table_fd, const char *tree_digest, char **text, gsize *size, GError **error);
+
 typedef struct PackAssembly {
     int old_dirfd;        /* -1: there is no old tree */
     const char *old_text; /* its inventory */

@@ -135,12 +135,22 @@ static void put_digest(GByteArray *out, const char *text)
     }
 }
 
-static GByteArray *table_of(const Packing *packing, const TreeInventory *inventory)
+static void put_head(GByteArray *table, const TreeInventory *inventory, const char *text, gsize size)
 {
-    GByteArray *table = g_byte_array_new();
-    gint64 last = 0;
+    g_autoptr(GByteArray) frame = compress((const guint8 *)text, size);
     g_byte_array_append(table, (const guint8 *)PACK_MAGIC, (guint)strlen(PACK_MAGIC));
     put_digest(table, inventory->digest);
+    bytes_put_number(table, size);
+    bytes_put_number(table, frame->len);
+    g_byte_array_append(table, frame->data, frame->len);
+}
+
+static GByteArray *table_of(const Packing *packing, const TreeInventory *inventory, const char *text, gsize size,
+                            GError **error)
+{
+    g_autoptr(GByteArray) table = g_byte_array_new();
+    gint64 last = 0;
+    put_head(table, inventory, text, size);
     bytes_put_number(table, packing->frames->len);
     for (guint i = 0; i < packing->frames->len; i++) {
         const Frame *frame = &g_array_index(packing->frames, Frame, i);
@@ -154,7 +164,10 @@ static GByteArray *table_of(const Packing *packing, const TreeInventory *invento
         }
         put_digest(table, digest);
     }
-    return table;
+    if (table->len <= PACK_MAX_TABLE)
+        return g_steal_pointer(&table);
+    fault_set(error, FAULT_ARCHIVE, "the table of a pack of so many files is larger than 64 MiB");
+    return NULL;
 }
 
 static gboolean finish(const Packing *packing, int pack_fd, GError **error)
@@ -187,13 +200,15 @@ static gboolean check_sizes(const TreeInventory *inventory, GError **error)
 
 GByteArray *pack_make(int tree_dirfd, int pack_fd, GError **error)
 {
-    g_autoptr(TreeInventory) inventory = tree_inventory_read(tree_dirfd, ".", THREADS, NULL, NULL, error);
+    g_autofree char *text = NULL;
+    gsize size = 0;
+    g_autoptr(TreeInventory) inventory = tree_inventory_read(tree_dirfd, ".", THREADS, &text, &size, error);
     if (!inventory || !check_sizes(inventory, error))
         return NULL;
     Packing packing = {.tree = tree_dirfd, .contents = order_contents(inventory)};
     packing.frames = cut_frames(packing.contents);
     make_frames(&packing);
-    GByteArray *table = finish(&packing, pack_fd, error) ? table_of(&packing, inventory) : NULL;
+    GByteArray *table = finish(&packing, pack_fd, error) ? table_of(&packing, inventory, text, size, error) : NULL;
     for (guint i = 0; i < packing.frames->len; i++) {
         Frame *frame = &g_array_index(packing.frames, Frame, i);
         g_clear_pointer(&frame->stored, g_byte_array_unref);

@@ -65,19 +65,40 @@ static gboolean read_frames(PackTable *table, ByteReader *reader, const TreeInve
     return !reader->broken && reader->at == reader->end;
 }
 
+/* All that stands before the frames. */
+static gboolean read_head(ByteReader *reader, gsize size, char *digest, const guint8 **frame, gsize *frame_size,
+                          gsize *text_size, GError **error)
+{
+    const guint8 *magic = bytes_take(reader, strlen(PACK_MAGIC));
+    if (!magic || memcmp(magic, PACK_MAGIC, strlen(PACK_MAGIC)) != 0)
+        return fault_set(error, FAULT_ARCHIVE, "this is no pack's table of version 1");
+    take_digest(reader, digest);
+    *text_size = (gsize)bytes_number_upto(reader, TREE_MAX_TEXT);
+    *frame_size = (gsize)bytes_number(reader);
+    *frame = bytes_take(reader, *frame_size);
+    return (*frame && size <= PACK_MAX_TABLE) || fault_set(error, FAULT_ARCHIVE, "the pack's table is damaged");
+}
+
+gboolean pack_table_inventory(const guint8 *table, gsize size, const guint8 **frame, gsize *frame_size,
+                              gsize *text_size, GError **error)
+{
+    ByteReader reader = {.at = table, .end = table + size};
+    char digest[65];
+    return read_head(&reader, size, digest, frame, frame_size, text_size, error);
+}
+
 PackTable *pack_table_read(const guint8 *bytes, gsize size, const TreeInventory *inventory, GError **error)
 {
     ByteReader reader = {.at = bytes, .end = bytes + size};
     char digest[65] = "";
+    const guint8 *frame = NULL;
+    gsize frame_size = 0, text_size = 0;
     g_autoptr(PackTable) table = g_new0(PackTable, 1);
     table->frames = g_array_new(FALSE, FALSE, sizeof(PackFrame));
     table->contents = g_array_new(FALSE, FALSE, sizeof(guint32));
-    const guint8 *magic = bytes_take(&reader, strlen(PACK_MAGIC));
-    if (!magic || memcmp(magic, PACK_MAGIC, strlen(PACK_MAGIC)) != 0) {
-        fault_set(error, FAULT_ARCHIVE, "this is no pack's table of version 1");
+    if (!read_head(&reader, size, digest, &frame, &frame_size, &text_size, error))
         return NULL;
-    }
-    if (take_digest(&reader, digest) && strcmp(digest, inventory->digest) != 0) {
+    if (strcmp(digest, inventory->digest) != 0) {
         fault_set(error, FAULT_ARCHIVE, "the pack's table belongs to another tree");
         return NULL;
     }

@@ -236,3 +236,34 @@ gboolean pack_write(const PackTable *table, const TreeInventory *inventory, cons
     ZSTD_freeDCtx(context);
     return good;
 }
+
+/* All that is in the frame, and no byte more than was said. */
+static gboolean unpack_text(ZSTD_DCtx *context, ZSTD_inBuffer *in, gsize text_size, int fd, GError **error)
+{
+    g_autofree guint8 *buffer = g_malloc(BUFFER);
+    gsize made = 0, expected = 1;
+    while (expected != 0) {
+        ZSTD_outBuffer out = {.dst = buffer, .size = BUFFER};
+        gsize before = in->pos;
+        expected = ZSTD_decompressStream(context, &out, in);
+        if (ZSTD_isError(expected) || out.pos > text_size - made ||
+            (out.pos == 0 && in->pos == before && expected != 0))
+            return fault_set(error, FAULT_ARCHIVE, "the pack's table is damaged");
+        if (!fs_write_all(fd, buffer, out.pos))
+            return fault_errno(error, FAULT_SYSTEM, errno, "cannot write an inventory");
+        made += out.pos;
+    }
+    return (made == text_size && in->pos == in->size) || fault_set(error, FAULT_ARCHIVE, "the pack's table is damaged");
+}
+
+gboolean pack_write_inventory(const guint8 *frame, gsize frame_size, gsize text_size, int fd, GError **error)
+{
+    ZSTD_DCtx *context = ZSTD_createDCtx();
+    ZSTD_inBuffer in = {.src = frame, .size = frame_size};
+    gboolean good = context && !ZSTD_isError(ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, PACK_WINDOW_LOG));
+    if (!good)
+        fault_set(error, FAULT_SYSTEM, "there is not enough memory to unpack");
+    good = good && unpack_text(context, &in, text_size, fd, error);
+    ZSTD_freeDCtx(context);
+    return good;
+}

@@ -17,7 +17,8 @@
 #define SPACE_BYTES (8ull * 1024 * 1024 * 1024) /* of addresses: old files are mapped */
 #define CPU_SECONDS 3600
 
-enum { FIRST, SECOND, TREE, INVENTORY, N_FDS }; /* old tree or pack, delta or table, new tree, inventory */
+/* Old tree, pack or what is to be filled; delta or table; new tree; inventory. */
+enum { FIRST, SECOND, TREE, INVENTORY, N_FDS };
 
 static void tell(guint64 done, guint64 total, gpointer data)
 {
@@ -109,20 +110,33 @@ static Node *do_frames(const ChildRequest *request, GError **error)
     return node_new_map();
 }
 
+static Node *do_inventory(const ChildRequest *request, GError **error)
+{
+    gsize size = 0, frame_size = 0, text_size = 0;
+    const guint8 *frame = NULL, *table = map(request->fds[SECOND], &size, error);
+    if (!table || !pack_table_inventory(table, size, &frame, &frame_size, &text_size, error) ||
+        !pack_write_inventory(frame, frame_size, text_size, request->fds[FIRST], error))
+        return NULL;
+    return node_new_map();
+}
+
 static const struct {
     const char *name;
-    gboolean tree; /* the first descriptor is a directory */
+    gboolean old; /* the first descriptor is a directory */
+    guint n_fds;
     Node *(*run)(const ChildRequest *request, GError **error);
 } operations[] = {
-    {"delta", TRUE, do_delta},
-    {"frames", FALSE, do_frames},
+    {"delta", TRUE, N_FDS, do_delta},
+    {"frames", FALSE, N_FDS, do_frames},
+    {"inventory", FALSE, TREE, do_inventory},
 };
 
-static gboolean confine(const ChildRequest *request, gboolean tree, GError **error)
+static gboolean confine(const ChildRequest *request, gboolean old, GError **error)
 {
-    g_autofree char *read_path = tree ? g_strdup_printf("/proc/self/fd/%d", request->fds[FIRST]) : NULL;
+    g_autofree char *read_path = old ? g_strdup_printf("/proc/self/fd/%d", request->fds[FIRST]) : NULL;
     const char *read_paths[] = {read_path, NULL};
-    SandboxRules rules = {.read_paths = read_paths, .write_fds = &request->fds[TREE], .n_write_fds = 1};
+    SandboxRules rules = {
+        .read_paths = read_paths, .write_fds = &request->fds[TREE], .n_write_fds = request->n_fds > TREE};
     return sandbox_enter(&rules, &(gboolean){FALSE}, error);
 }
 
@@ -139,8 +153,8 @@ int main(void)
         _exit(1);
     const char *name = node_get_text(request.node, "do", "");
     for (gsize i = 0; i < G_N_ELEMENTS(operations) && !known; i++) {
-        known = g_str_equal(name, operations[i].name) && request.n_fds == N_FDS;
-        if (known && confine(&request, operations[i].tree, &error))
+        known = g_str_equal(name, operations[i].name) && request.n_fds == operations[i].n_fds;
+        if (known && confine(&request, operations[i].old, &error))
             answer = operations[i].run(&request, &error);
     }
     if (!known)

@@ -121,10 +121,10 @@ static gboolean read_text(const char *path, char **text, gsize *size, GError **e
     return strcmp(path, "-") == 0 || g_file_get_contents(path, text, size, error);
 }
 
-/* unpack OLD INVENTORY PACK TABLE NEW-INVENTORY NEW DIGEST: OLD "-": there is none */
+/* unpack OLD INVENTORY PACK TABLE NEW DIGEST: OLD "-": there is none */
 static gboolean run_unpack(char **args, GError **error)
 {
-    PackAssembly assembly = {.old_dirfd = -1, .new_digest = args[6], .link = TRUE};
+    PackAssembly assembly = {.old_dirfd = -1, .new_digest = args[5], .link = TRUE};
     g_autofree char *old_text = NULL, *new_text = NULL;
     fs_fd int old = -1, pack = open(args[2], O_RDONLY | O_CLOEXEC), table = open(args[3], O_RDONLY | O_CLOEXEC),
               new = -1;
@@ -133,7 +133,7 @@ static gboolean run_unpack(char **args, GError **error)
     if (pack < 0 || table < 0)
         return fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", args[pack < 0 ? 2 : 3]);
     if (!read_text(args[1], &old_text, &assembly.old_size, error) ||
-        !read_text(args[4], &new_text, &assembly.new_size, error) || (new = make_tree(args[5], error)) < 0)
+        !pack_inventory(table, args[5], &new_text, &assembly.new_size, error) || (new = make_tree(args[4], error)) < 0)
         return FALSE;
     assembly.old_dirfd = old;
     assembly.old_text = old_text;
@@ -159,7 +159,7 @@ static const struct {
     {"apply", "OLD INVENTORY|- DELTA NEW DIGEST|-", 5, run_apply},
     {"inspect", "DELTA", 1, run_inspect},
     {"pack", "TREE PACK TABLE", 3, run_pack},
-    {"unpack", "OLD|- INVENTORY|- PACK TABLE NEW-INVENTORY NEW DIGEST", 7, run_unpack},
+    {"unpack", "OLD|- INVENTORY|- PACK TABLE NEW DIGEST", 6, run_unpack},
     {"inventory", "TREE INVENTORY", 2, run_inventory},
 };
 

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes tables of packs: every frame lies in the pack, every content is in one frame, ranges cover what is marked. */
+/* Fuzzes tables of packs: every frame lies in the pack, every content is in one frame, ranges cover what is marked; the
+ * inventory lies in the table, and is unpacked to the byte or refused. */
 #include "base/fault.h"
+#include "base/fs.h"
 #include "delta/pack.h"
 
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define A "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define B "f3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -31,6 +35,25 @@ static void check(const PackTable *table, const TreeInventory *tree)
     g_assert_cmpuint(ranges->len, ==, 1);
 }
 
+static void unpack(const guint8 *bytes, gsize size, gboolean is_table)
+{
+    const guint8 *frame = NULL;
+    gsize frame_size = 0, text_size = 0;
+    g_autoptr(GError) error = NULL;
+    if (!pack_table_inventory(bytes, size, &frame, &frame_size, &text_size, &error)) {
+        g_assert_error(error, FAULT, FAULT_ARCHIVE);
+        g_assert_false(is_table);
+        return;
+    }
+    g_assert_true(frame > bytes && frame <= bytes + size && frame_size <= (gsize)(bytes + size - frame));
+    g_assert_cmpuint(text_size, <=, TREE_MAX_TEXT);
+    fs_fd int fd = memfd_create("text", MFD_CLOEXEC);
+    gboolean good = pack_write_inventory(frame, frame_size, text_size, fd, &error);
+    gsize written = (gsize)lseek(fd, 0, SEEK_END);
+    g_assert_cmpuint(written, <=, text_size);
+    g_assert_true(good ? written == text_size : g_error_matches(error, FAULT, FAULT_ARCHIVE));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     g_autoptr(TreeInventory) tree = tree_inventory_parse(TREE, sizeof TREE - 1, "tree", NULL);
@@ -45,6 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(GError) error = NULL, other = NULL;
     g_autoptr(PackTable) plain = pack_table_read(data, size, tree, &other);
     g_autoptr(PackTable) table = pack_table_read(bytes->data, bytes->len, tree, &error);
+    unpack(bytes->data, bytes->len, table != NULL);
     if (table)
         check(table, tree);
     else

@@ -126,7 +126,7 @@ def test_a_pack_leads_there_too(program, work, pair, fresh):
     run(program, "pack", work / "new", work / "pack", work / "table")
     write(work / "out", {})
     old = ["-", "-"] if fresh else [work / "old", work / "old-inventory"]
-    run(program, "unpack", *old, work / "pack", work / "table", work / "inventory", work / "out", digest.stdout.strip())
+    run(program, "unpack", *old, work / "pack", work / "table", work / "out", digest.stdout.strip())
     assert read(work / "out") == read(work / "new")
 
 

@@ -47,7 +47,7 @@ expect_text "$err" 'liftlock-delta: the delta starts from another tree than the 
 note 'then the pack leads there, by what is lacking'
 expect_exit 0 liftlock-delta pack 1.1.0 pack table
 expect_exit 0 liftlock-delta inventory changed changed.inventory
-expect_exit 0 liftlock-delta unpack changed changed.inventory pack table new.inventory by-pack "$digest"
+expect_exit 0 liftlock-delta unpack changed changed.inventory pack table by-pack "$digest"
 fetched=$(cut -d' ' -f1 "$out")
 ok 'it leads to the release' diff -r --no-dereference 1.1.0 by-pack
 ok 'not all of it was needed' test "$fetched" -lt "$(stat -c %s pack)"
@@ -57,13 +57,13 @@ rm by-pack/VERSION
 cp by-pack/bin/program half
 rm by-pack/bin/program
 head -c 1000 half >by-pack/bin/program
-expect_exit 0 liftlock-delta unpack - - pack table new.inventory by-pack "$digest"
+expect_exit 0 liftlock-delta unpack - - pack table by-pack "$digest"
 ok 'it leads to the release' diff -r --no-dereference 1.1.0 by-pack
 
 note 'a pack whose frames were changed'
 cp pack broken
 printf x | dd of=broken bs=1 seek=100 conv=notrunc 2>/dev/null
-expect_exit 1 liftlock-delta unpack - - broken table new.inventory by-broken "$digest"
+expect_exit 1 liftlock-delta unpack - - broken table by-broken "$digest"
 expect_text "$err" 'liftlock-delta: a frame of the pack is damaged'
 
 note 'a delta that was cut off on its way'
@@ -71,3 +71,9 @@ half=$(($(stat -c %s delta) / 2))
 dd if=delta of=cut bs=1 count=$half 2>/dev/null
 expect_exit 1 liftlock-delta apply 1.0.0 old.inventory cut by-cut "$digest"
 expect_text "$err" 'liftlock-delta: the delta is damaged'
+
+note 'a table of another release: its inventory is not the one that was signed'
+expect_exit 0 liftlock-delta pack 1.0.0 pack-of-old table-of-old
+expect_exit 1 liftlock-delta unpack - - pack-of-old table-of-old by-old "$digest"
+expect_text "$err" "liftlock-delta: the table's inventory is not the release's"
+expect_same 'nothing was written' "$(ls -d by-old 2>/dev/null)" ''

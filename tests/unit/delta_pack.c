@@ -2,8 +2,11 @@
 #include "delta/pack.h"
 
 #include "base/fault.h"
+#include "delta/bytes.h"
 #include "delta/pack_assemble.h"
 #include "delta_tree.h"
+
+enum { PACK_HEAD = 40 }; /* of a table: what stands before the inventory */
 
 typedef struct Pack {
     GByteArray *table;
@@ -159,6 +162,88 @@ static void a_table_is_of_one_tree(Place *place, gconstpointer data)
     pack_clear(&pack);
 }
 
+static gboolean take_inventory(const GByteArray *table, const char *digest, char **text, gsize *size, GError **error)
+{
+    fs_fd int fd = file_of(table->data, table->len);
+    return pack_inventory(fd, digest, text, size, error);
+}
+
+static void assert_no_inventory(const GByteArray *table, const char *digest, int code, const char *message)
+{
+    g_autoptr(GError) error = NULL;
+    char *text = NULL;
+    gsize size;
+    g_assert_false(take_inventory(table, digest, &text, &size, &error));
+    g_assert_error(error, FAULT, code);
+    g_assert_cmpstr(error->message, ==, message);
+    g_assert_null(text);
+}
+
+static void a_table_carries_the_inventory(Place *place, gconstpointer data)
+{
+    Pack pack;
+    g_autofree char *text = NULL;
+    gsize size;
+    g_autoptr(GError) error = NULL;
+    if (data)
+        fill(place);
+    pack_setup(place, &pack);
+    gboolean good = take_inventory(pack.table, pack.digest, &text, &size, &error);
+    g_assert_no_error(error);
+    g_assert_true(good);
+    g_assert_cmpmem(text, size, pack.text, pack.size);
+    pack_clear(&pack);
+}
+
+static void another_inventory_is_refused(Place *place, gconstpointer data)
+{
+    Pack pack;
+    fill(place);
+    pack_setup(place, &pack);
+    g_autofree char *other = g_strdup(pack.digest);
+    other[0] = other[0] == '0' ? '1' : '0';
+    assert_no_inventory(pack.table, other, FAULT_VERIFY, "the table's inventory is not the release's");
+    g_assert_cmpuint(pack.size, >=, 256);             /* its number has two bytes */
+    for (int change = -1; change <= 1; change += 2) { /* one byte less than the frame makes, and one more */
+        pack.table->data[PACK_HEAD] = (guint8)(pack.table->data[PACK_HEAD] + change);
+        assert_no_inventory(pack.table, pack.digest, FAULT_ARCHIVE, "the pack's table is damaged");
+        pack.table->data[PACK_HEAD] = (guint8)(pack.table->data[PACK_HEAD] - change);
+    }
+    pack.table->data[PACK_HEAD + 4] ^= 0x55; /* the frame's magic number */
+    assert_no_inventory(pack.table, pack.digest, FAULT_ARCHIVE, "the pack's table is damaged");
+    g_byte_array_set_size(pack.table, PACK_HEAD + 20);
+    assert_no_inventory(pack.table, pack.digest, FAULT_ARCHIVE, "the pack's table is damaged");
+    pack.table->data[0] ^= 1;
+    assert_no_inventory(pack.table, pack.digest, FAULT_ARCHIVE, "this is no pack's table of version 1");
+    pack_clear(&pack);
+}
+
+static void a_tables_sizes_are_limited(Place *place, gconstpointer data)
+{
+    static const struct {
+        guint64 text, frame;
+        gboolean good;
+    } rows[] = {
+        {TREE_MAX_TEXT, 3, TRUE},
+        {TREE_MAX_TEXT + 1, 3, FALSE},
+        {0, 4, FALSE},
+        {0, G_MAXUINT64, FALSE},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GByteArray) table = g_byte_array_new();
+        const guint8 *frame;
+        gsize frame_size, text_size;
+        g_byte_array_append(table, (const guint8 *)PACK_MAGIC "0123456789abcdef0123456789abcdef", PACK_HEAD);
+        bytes_put_number(table, rows[i].text);
+        bytes_put_number(table, rows[i].frame);
+        g_byte_array_append(table, (const guint8 *)"abc", 3);
+        gboolean good = pack_table_inventory(table->data, table->len, &frame, &frame_size, &text_size, NULL);
+        g_assert_cmpint(good, ==, rows[i].good);
+        if (good)
+            g_assert_cmpmem(frame, frame_size, "abc", 3);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -168,5 +253,10 @@ int main(int argc, char **argv)
     ADD("what was cut short goes on", what_was_cut_short_goes_on);
     ADD("a damaged pack is refused", a_damaged_pack_is_refused);
     ADD("a table is of one tree", a_table_is_of_one_tree);
+    ADD("a table carries the inventory of an empty tree", a_table_carries_the_inventory);
+    g_test_add("/pack/a table carries the inventory", Place, "full", place_setup, a_table_carries_the_inventory,
+               place_teardown);
+    ADD("another inventory is refused", another_inventory_is_refused);
+    ADD("a table's sizes are limited", a_tables_sizes_are_limited);
     return g_test_run();
 }
