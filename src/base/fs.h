@@ -67,6 +67,10 @@ gboolean fs_sync_file_system(int fd, GError **error); /* syncfs: all of the file
  * else read and write. *shared (may be NULL) says whether the blocks are shared. */
 gboolean fs_copy_content(int from_fd, int to_fd, gboolean *shared, GError **error);
 
+/* Copies so many bytes to the same place in another file, and touches nothing else of it. FAULT_SYSTEM also if the
+ * file ends before. */
+gboolean fs_copy_part(int from_fd, int to_fd, guint64 at, guint64 size, GError **error);
+
 /* Copies a tree (files, directories, links, FIFOs refused) with modes and times, and with owners when run with
  * rights; `to` must not exist, and does not if it fails. A file that vanishes meanwhile is left out. Not synced. */
 gboolean fs_copy_tree(int from_dirfd, const char *from, int to_dirfd, const char *to, GError **error);

@@ -101,6 +101,14 @@ gboolean fs_copy_content(int from_fd, int to_fd, gboolean *shared, GError **erro
            fault_errno(error, FAULT_SYSTEM, errno, "cannot copy");
 }
 
+gboolean fs_copy_part(int from_fd, int to_fd, guint64 at, guint64 size, GError **error)
+{
+    off_t place = (off_t)at, end = (off_t)(at + size);
+    if (!copy_range(from_fd, to_fd, &place, end))
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot copy");
+    return place == end || fault_set(error, FAULT_SYSTEM, "cannot copy: the file has ended");
+}
+
 /* --- trees --- */
 
 typedef struct Copy {

@@ -118,6 +118,10 @@ static struct curl_slist *build_headers(const Transfer *transfer)
             g_strconcat(transfer->resume_from ? "If-Range: " : "If-None-Match: ", request->etag, NULL);
         list = curl_slist_append(list, condition);
     }
+    if (transfer->parts && transfer->parts->etag && transfer->parts->etag[0] == '"') { /* a weak one never matches */
+        g_autofree char *condition = g_strconcat("If-Match: ", transfer->parts->etag, NULL);
+        list = curl_slist_append(list, condition);
+    }
     if (request->modified_since && !request->etag && !request->resume_from) {
         g_autofree char *condition = g_strconcat("If-Modified-Since: ", request->modified_since, NULL);
         list = curl_slist_append(list, condition);
@@ -154,10 +158,22 @@ static void set_callbacks(CURL *curl, Transfer *transfer)
     curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, transfer);
 }
 
-static void set_request(CURL *curl, const Transfer *transfer, const char *url, gint64 left_ms)
+static void set_range(CURL *curl, const Transfer *transfer)
+{
+    const ByteRange *part = transfer->part;
+    g_autofree char *range = NULL;
+    if (part)
+        range = g_strdup_printf("%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT, part->at, part->at + part->size - 1);
+    else if (transfer->resume_from)
+        range = g_strdup_printf("%" G_GUINT64_FORMAT "-", transfer->resume_from);
+    curl_easy_setopt(curl, CURLOPT_RANGE, range);
+    curl_easy_setopt(curl, CURLOPT_PIPEWAIT, part ? 1L : 0L); /* several may share one connection */
+}
+
+static void set_request(CURL *curl, const Transfer *transfer, gint64 left_ms)
 {
     const HttpRequest *request = transfer->request;
-    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_URL, transfer->url);
     if (request->share && request->max_redirects == 0)
         curl_easy_setopt(curl, CURLOPT_SHARE, request->share);
     curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
@@ -172,10 +188,7 @@ static void set_request(CURL *curl, const Transfer *transfer, const char *url, g
         curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
         curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
     }
-    if (transfer->resume_from) {
-        g_autofree char *range = g_strdup_printf("%" G_GUINT64_FORMAT "-", transfer->resume_from);
-        curl_easy_setopt(curl, CURLOPT_RANGE, range);
-    }
+    set_range(curl, transfer);
     if (g_str_equal(request->method, "HEAD")) {
         curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
     } else if (g_str_equal(request->method, "POST")) {
@@ -194,8 +207,7 @@ static void reset_exchange(Transfer *transfer)
     transfer->response->resumed = FALSE;
 }
 
-/* *redirect gets where a 3xx points to, as an absolute address, or NULL. */
-static gboolean exchange(Transfer *transfer, const char *url, char **redirect)
+gboolean http_exchange_begin(Transfer *transfer)
 {
     gint64 left_ms = transfer->deadline_ms ? transfer->deadline_ms - http_now_ms() : 0;
     reset_exchange(transfer);
@@ -203,31 +215,51 @@ static gboolean exchange(Transfer *transfer, const char *url, char **redirect)
         transfer->connected = TRUE; /* to the host before */
         return http_fail_late(transfer);
     }
-    char detail[CURL_ERROR_SIZE] = "";
     CURL *curl = transfer->curl = curl_easy_init();
     if (!curl)
         return http_refuse(transfer, FAULT_SYSTEM, "out of memory");
     set_safety(curl);
     set_callbacks(curl, transfer);
-    set_request(curl, transfer, url, left_ms);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
-    struct curl_slist *headers = build_headers(transfer);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    CURLcode code = curl_easy_perform(curl);
+    set_request(curl, transfer, left_ms);
+    transfer->detail[0] = '\0';
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, transfer->detail);
+    transfer->headers = build_headers(transfer);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, transfer->headers);
+    return TRUE;
+}
+
+static void release_exchange(Transfer *transfer)
+{
+    curl_easy_cleanup(transfer->curl);
+    curl_slist_free_all(transfer->headers);
+    transfer->curl = NULL;
+    transfer->headers = NULL;
+}
+
+gboolean http_exchange_end(Transfer *transfer, CURLcode code, char **redirect)
+{
     if (code == CURLE_OK && !transfer->answer.complete) /* libcurl takes half a head for a whole one */
         http_fail_broken(transfer);
     else if (code == CURLE_OK)
         http_begin_body(transfer); /* there may have been none */
     else if (!transfer->error && !transfer->enough)
-        http_fail(transfer, code, detail);
+        http_fail(transfer, code, transfer->detail);
+    if (transfer->part && code == CURLE_OK && !transfer->error)
+        http_end_part(transfer);
     char *location = NULL;
-    if (!transfer->error && curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &location) == CURLE_OK)
+    if (!transfer->error && curl_easy_getinfo(transfer->curl, CURLINFO_REDIRECT_URL, &location) == CURLE_OK)
         *redirect = g_strdup(location);
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
-    transfer->curl = NULL;
+    release_exchange(transfer);
     transfer->response->size_bytes = transfer->position;
     return transfer->error == NULL;
+}
+
+static gboolean exchange(Transfer *transfer, char **redirect)
+{
+    if (!http_exchange_begin(transfer))
+        return FALSE;
+    CURLcode code = transfer->parts ? http_run_first(transfer) : curl_easy_perform(transfer->curl);
+    return http_exchange_end(transfer, code, redirect);
 }
 
 /* --- the request -------------------------------------------------------------------------------------------- */
@@ -280,10 +312,10 @@ static gboolean is_redirect(int status)
 static gboolean follow(Transfer *transfer, const Address *first)
 {
     const HttpRequest *request = transfer->request;
-    g_autofree char *url = g_strdup(request->url);
+    transfer->url = g_strdup(request->url);
     for (guint hops = 0;;) {
         g_autofree char *redirect = NULL;
-        if (!exchange(transfer, url, &redirect))
+        if (!exchange(transfer, &redirect))
             return FALSE;
         if (transfer->response->status == 416 && transfer->resume_from) {
             transfer->resume_from = 0; /* what we hold is no part of what there is now */
@@ -295,9 +327,35 @@ static gboolean follow(Transfer *transfer, const Address *first)
             return http_refuse(transfer, FAULT_SOURCE, "more than %u redirects", request->max_redirects);
         if (!check_redirect(transfer, first, redirect))
             return FALSE;
-        g_free(url);
-        url = g_steal_pointer(&redirect);
+        g_free(transfer->url);
+        transfer->url = g_steal_pointer(&redirect);
     }
+}
+
+gboolean http_transfer_run(Transfer *transfer, const HttpRequest *request, HttpResponse *response)
+{
+    gint64 total_ms = request->total_timeout_ms;
+    transfer->request = request;
+    transfer->response = response;
+    transfer->shown = shown_url(request->url);
+    transfer->connect_ms = request->connect_timeout_ms ? request->connect_timeout_ms : DEFAULT_CONNECT_MS;
+    transfer->stall_ms = request->stall_timeout_ms ? request->stall_timeout_ms : DEFAULT_STALL_MS;
+    transfer->deadline_ms = total_ms ? http_now_ms() + total_ms : 0;
+    transfer->limit_bytes = request->limit_bytes ? request->limit_bytes : DEFAULT_LIMIT_BYTES;
+    if (total_ms)
+        transfer->connect_ms = MIN(transfer->connect_ms, total_ms);
+    g_auto(Address) first = {NULL};
+    return check_request(transfer, &first) && follow(transfer, &first);
+}
+
+void http_transfer_clear(Transfer *transfer, GError **error)
+{
+    http_answer_clear(&transfer->answer);
+    g_free(transfer->shown);
+    g_free(transfer->url);
+    g_free(transfer->host);
+    if (transfer->error)
+        g_propagate_error(error, transfer->error);
 }
 
 gboolean http_perform(const HttpRequest *request, HttpResponse *response, GError **error)
@@ -306,28 +364,12 @@ gboolean http_perform(const HttpRequest *request, HttpResponse *response, GError
     gboolean resumes =
         request->etag && request->etag[0] == '"' && request->output_fd >= 0 && request->resume_from <= limit_bytes;
     *response = (HttpResponse){.memory = request->output_fd < 0 ? g_string_new(NULL) : NULL};
-    Transfer transfer = {
-        .request = request,
-        .response = response,
-        .shown = shown_url(request->url),
-        .connect_ms = request->connect_timeout_ms ? request->connect_timeout_ms : DEFAULT_CONNECT_MS,
-        .stall_ms = request->stall_timeout_ms ? request->stall_timeout_ms : DEFAULT_STALL_MS,
-        .deadline_ms = request->total_timeout_ms ? http_now_ms() + request->total_timeout_ms : 0,
-        .limit_bytes = limit_bytes,
-        .resume_from = resumes ? request->resume_from : 0,
-    };
-    if (request->total_timeout_ms)
-        transfer.connect_ms = MIN(transfer.connect_ms, request->total_timeout_ms);
-    g_auto(Address) first = {NULL};
-    gboolean done = check_request(&transfer, &first) && follow(&transfer, &first);
+    Transfer transfer = {.resume_from = resumes ? request->resume_from : 0};
+    gboolean done = http_transfer_run(&transfer, request, response);
     if (!done && transfer.resume_from && !transfer.body_begun) { /* what we hold is still what it was */
         g_free(response->etag);
         response->etag = g_strdup(request->etag);
     }
-    http_answer_clear(&transfer.answer);
-    g_free(transfer.shown);
-    g_free(transfer.host);
-    if (transfer.error)
-        g_propagate_error(error, transfer.error);
+    http_transfer_clear(&transfer, error);
     return done;
 }

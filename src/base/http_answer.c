@@ -39,6 +39,8 @@ static void take_header(Transfer *transfer, const char *name, const char *value)
         answer->content_range = g_strdup(value);
     } else if (g_ascii_strcasecmp(name, "content-encoding") == 0) {
         answer->compressed = *value && g_ascii_strcasecmp(value, "identity") != 0;
+    } else if (g_ascii_strcasecmp(name, "content-type") == 0) {
+        answer->several = g_ascii_strncasecmp(value, "multipart/", strlen("multipart/")) == 0;
     } else if (g_ascii_strcasecmp(name, "content-length") == 0) {
         answer->huge |= strspn(value, "0123456789") > strlen("999999999999999999");
     }
@@ -83,10 +85,8 @@ size_t http_on_header(char *bytes, size_t one, size_t size, void *data)
 /* "bytes 500-999/1000" must begin where we stopped. */
 static gboolean range_fits(const char *content_range, guint64 from)
 {
-    if (!content_range || g_ascii_strncasecmp(content_range, "bytes ", 6) != 0 || !g_ascii_isdigit(content_range[6]))
-        return FALSE;
-    char *end = NULL;
-    return g_ascii_strtoull(content_range + 6, &end, 10) == from && *end == '-';
+    ContentRange said;
+    return content_range && content_range_parse(content_range, &said) && said.range.size && said.range.at == from;
 }
 
 /* A file that is compressed in itself is often sent with the header all the same. */
@@ -99,9 +99,9 @@ static gboolean is_packed_file(const char *url)
 static gboolean check_head(Transfer *transfer, int status)
 {
     const Answer *answer = &transfer->answer;
-    if (status == 206 && transfer->resume_from == 0)
+    if (status == 206 && !transfer->part && transfer->resume_from == 0)
         return http_refuse(transfer, FAULT_SOURCE, "HTTP 206, though all of it was asked for");
-    if (status == 206 && !range_fits(answer->content_range, transfer->resume_from))
+    if (status == 206 && !transfer->part && !range_fits(answer->content_range, transfer->resume_from))
         return http_refuse(transfer, FAULT_SOURCE, "asked for the bytes from %" G_GUINT64_FORMAT ", got others",
                            transfer->resume_from);
     if (answer->compressed && !is_packed_file(transfer->request->url))
@@ -128,11 +128,15 @@ gboolean http_begin_body(Transfer *transfer)
     transfer->answer.content_length = length;
     gboolean to_file = transfer->request->output_fd >= 0;
     gboolean good = status == 200 || status == 206;
+    if (transfer->part && !http_begin_part(transfer, (int)status))
+        return FALSE;
     transfer->discard = (to_file && !good) || (status / 100 == 3 && transfer->request->max_redirects > 0);
     if (transfer->discard)
         return TRUE;
     if (!check_head(transfer, (int)status))
         return FALSE;
+    if (transfer->part)
+        return TRUE;
     transfer->response->resumed = status == 206;
     transfer->position = status == 206 ? transfer->resume_from : 0;
     gboolean has_body = !g_str_equal(transfer->request->method, "HEAD");
@@ -148,7 +152,7 @@ gboolean http_begin_body(Transfer *transfer)
 
 /* --- the body ----------------------------------------------------------------------------------------------- */
 
-static gboolean write_at(Transfer *transfer, const char *bytes, gsize size)
+gboolean http_write(Transfer *transfer, const char *bytes, gsize size)
 {
     while (size > 0) {
         ssize_t n = pwrite(transfer->request->output_fd, bytes, size, (off_t)transfer->position);
@@ -175,12 +179,14 @@ size_t http_on_body(char *bytes, size_t one, size_t size, void *data)
         transfer->enough = transfer->discarded > DISCARD_MAX_BYTES;
         return transfer->enough ? 0 : size;
     }
+    if (transfer->part)
+        return http_take_part(transfer, bytes, size);
     if (size > transfer->limit_bytes - transfer->position) {
         too_much(transfer);
         return 0;
     }
     if (transfer->request->output_fd >= 0)
-        return write_at(transfer, bytes, size) ? size : 0;
+        return http_write(transfer, bytes, size) ? size : 0;
     g_string_append_len(transfer->response->memory, bytes, (gssize)size);
     transfer->position += size;
     return size;
@@ -199,7 +205,9 @@ int http_on_progress(void *data, curl_off_t total, curl_off_t done, curl_off_t u
 {
     Transfer *transfer = data;
     const HttpRequest *request = transfer->request;
-    if (request->progress)
+    if (request->progress && transfer->parts)
+        request->progress(transfer->parts->done, transfer->parts->total, request->progress_data);
+    else if (request->progress)
         request->progress(transfer->position, http_whole_size(transfer), request->progress_data);
     if (!transfer->connected || http_now_ms() - transfer->window_start_ms < transfer->stall_ms)
         return 0;

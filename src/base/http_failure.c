@@ -104,6 +104,10 @@ gboolean http_fail_broken(Transfer *transfer)
         return http_refuse(transfer, FAULT_NETWORK, "the transfer broke off in the headers");
     if (!http_begin_body(transfer))
         return FALSE;
+    if (transfer->part)
+        return http_refuse(transfer, FAULT_NETWORK,
+                           "the transfer broke off after %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " bytes",
+                           transfer->parts->done, transfer->parts->total);
     if (transfer->answer.content_length < 0)
         return http_refuse(transfer, FAULT_NETWORK, "the transfer broke off after %" G_GUINT64_FORMAT " bytes",
                            transfer->position);

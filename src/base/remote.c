@@ -127,19 +127,10 @@ static void take_result(RemoteResult *result, const Node *answer)
 }
 
 /* By `child`, or (NULL) by one of its own, which is gone afterwards. */
-static gboolean fetch_by(RemoteChild *child, const RemoteFetch *fetch, int output_fd, RemoteResult *result,
-                         GError **error)
+static gboolean fetch_by(RemoteChild *child, const RemoteFetch *fetch, const Node *request, const char *shown,
+                         int output_fd, RemoteResult *result, GError **error)
 {
-    *result = (RemoteResult){.status = 0};
-    g_autofree char *shown = shown_url(fetch->url);
     g_autofree char *doing = g_strconcat("fetching ", shown, NULL);
-    g_autoptr(Node) request = fetch_request(fetch, shown, error);
-    if (!request)
-        return FALSE;
-    if (child) {
-        node_set_bool(request, "no_redirects", TRUE);
-        node_set_bool(request, "keep", TRUE);
-    }
     RemoteCall call = {
         .request = request,
         .fds = &output_fd,
@@ -161,7 +152,30 @@ static gboolean fetch_by(RemoteChild *child, const RemoteFetch *fetch, int outpu
 
 gboolean remote_fetch(const RemoteFetch *fetch, int output_fd, RemoteResult *result, GError **error)
 {
-    return fetch_by(NULL, fetch, output_fd, result, error);
+    *result = (RemoteResult){.status = 0};
+    g_autofree char *shown = shown_url(fetch->url);
+    g_autoptr(Node) request = fetch_request(fetch, shown, error);
+    return request && fetch_by(NULL, fetch, request, shown, output_fd, result, error);
+}
+
+gboolean remote_fetch_ranges(const RemoteFetch *fetch, const ByteRange *ranges, guint n_ranges, guint64 file_bytes,
+                             int output_fd, RemoteResult *result, GError **error)
+{
+    *result = (RemoteResult){.status = 0};
+    g_autofree char *shown = shown_url(fetch->url);
+    if (!ranges_are_sound(ranges, n_ranges, file_bytes))
+        return fault_set(error, FAULT_SOURCE, "fetch %s: these are no parts of a file of %" G_GUINT64_FORMAT " bytes",
+                         shown, file_bytes);
+    if (n_ranges == 0)
+        return TRUE;
+    g_autoptr(Node) request = fetch_request(fetch, shown, error);
+    if (!request)
+        return FALSE;
+    g_autofree char *text = ranges_to_text(ranges, n_ranges);
+    node_set_text(request, "do", "ranges");
+    node_set_text(request, "ranges", text);
+    set_size(request, "file_bytes", file_bytes);
+    return fetch_by(NULL, fetch, request, shown, output_fd, result, error);
 }
 
 struct RemoteSession {
@@ -219,7 +233,13 @@ gboolean remote_session_fetch(RemoteSession *session, const RemoteFetch *fetch, 
                               GError **error)
 {
     *result = (RemoteResult){.status = 0};
-    return session_revive(session, error) && fetch_by(session->child, fetch, output_fd, result, error);
+    g_autofree char *shown = shown_url(fetch->url);
+    g_autoptr(Node) request = fetch_request(fetch, shown, error);
+    if (!request || !session_revive(session, error))
+        return FALSE;
+    node_set_bool(request, "no_redirects", TRUE);
+    node_set_bool(request, "keep", TRUE);
+    return fetch_by(session->child, fetch, request, shown, output_fd, result, error);
 }
 
 gboolean remote_session_request(RemoteSession *session, const RemoteRequest *request, int *status, char **body,

@@ -13,6 +13,7 @@
 
 #include "base/document.h"
 #include "base/envelope.h"
+#include "base/ranges.h"
 
 typedef void (*RemoteProgress)(guint64 done, guint64 total, gpointer data);
 
@@ -43,6 +44,18 @@ void remote_result_clear(RemoteResult *result);
  * FAULT_NETWORK, *result holds etag and size of what came: with both, the next call resumes. result->etag is set as
  * soon as it is known (`progress` may look). Other texts: http_perform. */
 gboolean remote_fetch(const RemoteFetch *fetch, int output_fd, RemoteResult *result, GError **error);
+
+/* Writes the ranges (ranges_are_sound) of a file to their own places in output_fd, and touches nothing else of it: in
+ * one call to the child, over connections that are kept, several requests at a time. Of `fetch` count neither etag,
+ * modified_since, resume_from nor limit_bytes: never is more written than the ranges hold. `progress` is told one sum
+ * of all. A server that knows no ranges sends the whole file, of which the same is taken. What came before a failure
+ * stays. Texts beyond those of remote_fetch, all FAULT_SOURCE:
+ *   "fetch URL: it has N bytes, and not M"                        file_bytes is M
+ *   "fetch URL: it changed while parts of it were fetched"
+ *   "fetch URL: asked for the bytes N to M, got others"
+ *   "fetch URL: these are no parts of a file of M bytes"          nothing was asked */
+gboolean remote_fetch_ranges(const RemoteFetch *fetch, const ByteRange *ranges, guint n_ranges, guint64 file_bytes,
+                             int output_fd, RemoteResult *result, GError **error);
 
 typedef struct RemoteUser {
     uid_t uid;

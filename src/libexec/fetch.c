@@ -68,42 +68,76 @@ static CURLSH *shared_connections(void)
     return share;
 }
 
+/* What a download of all of a file and one of parts of it have in common. */
+static HttpRequest download_request(const ChildRequest *request, const char *const *headers, Download *download)
+{
+    const Node *node = request->node;
+    return (HttpRequest){
+        .url = node_get_text(node, "url", ""),
+        .method = "GET",
+        .headers = headers,
+        .ca_pem = node_get_text(node, "ca_pem", NULL),
+        .proxy = node_get_text(node, "proxy", NULL),
+        .no_proxy = node_get_text(node, "no_proxy", NULL),
+        .output_fd = request->fds[0],
+        .stall_timeout_ms = node_get_int(node, "stall_timeout_ms", 0),
+        .total_timeout_ms = node_get_int(node, "total_timeout_ms", 0),
+        .max_redirects = node_get_bool(node, "no_redirects", FALSE) ? 0 : MAX_DOWNLOAD_REDIRECTS,
+        .progress = tell,
+        .progress_data = download,
+    };
+}
+
+/* `done`: what came is what was asked for, whatever the status; takes `response`. */
+static void answer_download(const ChildRequest *request, gboolean done, HttpResponse *response, gboolean conditional,
+                            GError *error)
+{
+    Node *answer = node_new_map();
+    done = done && check_status(node_get_text(request->node, "shown", ""), response, conditional, &error);
+    describe(answer, response);
+    if (done)
+        child_result(answer);
+    else
+        child_fault(error, answer);
+    http_response_clear(response);
+    g_clear_error(&error);
+}
+
 static void do_fetch(const ChildRequest *request)
 {
     const Node *node = request->node;
     g_autofree const char **headers = child_strings(node_get(node, "headers"));
     HttpResponse response = {.status = 0};
     Download download = {.response = &response};
-    HttpRequest http = {
-        .url = node_get_text(node, "url", ""),
-        .method = "GET",
-        .headers = headers,
-        .etag = node_get_text(node, "etag", NULL),
-        .modified_since = node_get_text(node, "modified_since", NULL),
-        .resume_from = (guint64)node_get_int(node, "resume_from", 0),
-        .ca_pem = node_get_text(node, "ca_pem", NULL),
-        .proxy = node_get_text(node, "proxy", NULL),
-        .no_proxy = node_get_text(node, "no_proxy", NULL),
-        .output_fd = request->fds[0],
-        .limit_bytes = (guint64)node_get_int(node, "limit_bytes", 0),
-        .stall_timeout_ms = node_get_int(node, "stall_timeout_ms", 0),
-        .total_timeout_ms = node_get_int(node, "total_timeout_ms", 0),
-        .max_redirects = node_get_bool(node, "no_redirects", FALSE) ? 0 : MAX_DOWNLOAD_REDIRECTS,
-        .share = node_get_bool(node, "keep", FALSE) ? shared_connections() : NULL,
-        .progress = tell,
-        .progress_data = &download,
-    };
-    g_autoptr(GError) error = NULL;
-    Node *answer = node_new_map();
-    gboolean done = http_perform(&http, &response, &error) &&
-                    check_status(node_get_text(node, "shown", ""), &response,
-                                 (http.etag || http.modified_since) && !http.resume_from, &error);
-    describe(answer, &response);
-    if (done)
-        child_result(answer);
-    else
-        child_fault(error, answer);
-    http_response_clear(&response);
+    HttpRequest http = download_request(request, headers, &download);
+    http.etag = node_get_text(node, "etag", NULL);
+    http.modified_since = node_get_text(node, "modified_since", NULL);
+    http.resume_from = (guint64)node_get_int(node, "resume_from", 0);
+    http.limit_bytes = (guint64)node_get_int(node, "limit_bytes", 0);
+    http.share = node_get_bool(node, "keep", FALSE) ? shared_connections() : NULL;
+    GError *error = NULL;
+    gboolean done = http_perform(&http, &response, &error);
+    answer_download(request, done, &response, (http.etag || http.modified_since) && !http.resume_from, error);
+}
+
+static void do_ranges(const ChildRequest *request)
+{
+    const Node *node = request->node;
+    g_autofree const char **headers = child_strings(node_get(node, "headers"));
+    HttpResponse response = {.status = 0};
+    Download download = {.response = &response};
+    HttpRequest http = download_request(request, headers, &download);
+    http.file_bytes = (guint64)node_get_int(node, "file_bytes", 0);
+    g_autoptr(GArray) ranges = ranges_from_text(node_get_text(node, "ranges", ""), http.file_bytes);
+    GError *error = NULL;
+    if (ranges) {
+        http.ranges = (const ByteRange *)(void *)ranges->data;
+        http.n_ranges = ranges->len;
+    } else {
+        fault_set(&error, FAULT_USAGE, "liftlock-fetch: unknown request");
+    }
+    gboolean done = ranges && http_perform_ranges(&http, &response, &error);
+    answer_download(request, done, &response, FALSE, error);
 }
 
 /* --- small requests ----------------------------------------------------------------------------------------- */
@@ -174,6 +208,7 @@ static const struct {
     void (*run)(const ChildRequest *request);
 } operations[] = {
     {"fetch", 1, do_fetch},
+    {"ranges", 1, do_ranges},
     {"request", 0, do_request},
     {"mail", 0, do_mail},
 };

@@ -6,8 +6,10 @@
  *     remote-shim pack TREE NAME OUTPUT MTIME [GLOB...]
  *     remote-shim parse FILE NAME yaml|json|toml
  *     remote-shim fetch URL OUTPUT [etag=E] [resume_from=N] [limit_bytes=N] [stall_ms=N] [total_ms=N] [ca_file=F]
- * [header=H] remote-shim request URL [method=M] [unix_socket=S] [body=B] [timeout_ms=N] [limit_bytes=N] [times=N] The
- * answer is one line of JSON: {"ok": true, ...} or {"ok": false, "code", "text", "hint"}.
+ *         [header=H]
+ *     remote-shim ranges URL OUTPUT AT-SIZE,AT-SIZE... FILE_BYTES [stall_ms=N] [total_ms=N] [ca_file=F] [header=H]
+ *     remote-shim request URL [method=M] [unix_socket=S] [body=B] [timeout_ms=N] [limit_bytes=N] [times=N]
+ * The answer is one line of JSON: {"ok": true, ...} or {"ok": false, "code", "text", "hint"}.
  */
 #include "base/fault.h"
 #include "base/fs.h"
@@ -123,6 +125,58 @@ static gboolean run_fetch(char **args, Node *answer, GError **error)
     return done;
 }
 
+/* What progress said: whether it ever went back, and the last of it. */
+typedef struct Told {
+    guint64 done, total;
+    gboolean back;
+} Told;
+
+static void note_progress(guint64 done, guint64 total, gpointer data)
+{
+    Told *told = data;
+    told->back |= done < told->done || done > total;
+    *told = (Told){.done = done, .total = total, .back = told->back};
+}
+
+static GArray *read_ranges(const char *text)
+{
+    GArray *ranges = g_array_new(FALSE, FALSE, sizeof(ByteRange));
+    g_auto(GStrv) words = g_strsplit(text, ",", -1);
+    for (guint i = 0; words[i] && *words[i]; i++) {
+        char *end = NULL;
+        ByteRange range = {.at = g_ascii_strtoull(words[i], &end, 10)};
+        range.size = *end == '-' ? g_ascii_strtoull(end + 1, NULL, 10) : 0;
+        g_array_append_val(ranges, range);
+    }
+    return ranges;
+}
+
+static gboolean run_ranges(char **args, Node *answer, GError **error)
+{
+    fs_fd int output = open_or_die(args[1], O_RDWR | O_CREAT);
+    const char *const headers[] = {option(args, "header"), NULL};
+    Told told = {0};
+    RemoteFetch fetch = {
+        .url = args[0],
+        .headers = headers,
+        .stall_timeout_ms = (gint64)number(args, "stall_ms"),
+        .total_timeout_ms = (gint64)number(args, "total_ms"),
+        .ca_file = option(args, "ca_file"),
+        .proxy = option(args, "proxy"),
+        .progress = note_progress,
+        .progress_data = &told,
+    };
+    g_autoptr(GArray) ranges = read_ranges(args[2]);
+    RemoteResult result;
+    gboolean done = remote_fetch_ranges(&fetch, (const ByteRange *)(void *)ranges->data, ranges->len,
+                                        g_ascii_strtoull(args[3], NULL, 10), output, &result, error);
+    node_set_int(answer, "status", result.status);
+    node_set_int(answer, "told_total", (gint64)told.total);
+    node_set_bool(answer, "told_back", told.back);
+    remote_result_clear(&result);
+    return done;
+}
+
 /* times=N: so often through one session; the last answer counts. */
 static gboolean run_request(char **args, Node *answer, GError **error)
 {
@@ -160,8 +214,8 @@ static const struct {
     int n_args;
     gboolean (*run)(char **args, Node *answer, GError **error);
 } operations[] = {
-    {"unpack", 3, run_unpack}, {"member", 3, run_member}, {"pack", 4, run_pack},
-    {"parse", 3, run_parse},   {"fetch", 2, run_fetch},   {"request", 1, run_request},
+    {"unpack", 3, run_unpack}, {"member", 3, run_member}, {"pack", 4, run_pack},       {"parse", 3, run_parse},
+    {"fetch", 2, run_fetch},   {"ranges", 4, run_ranges}, {"request", 1, run_request},
 };
 
 static void describe(Node *answer, const GError *error)
@@ -187,6 +241,6 @@ int main(int argc, char **argv)
         puts(json);
         return done ? 0 : 1;
     }
-    fputs("usage: remote-shim unpack|member|pack|parse|fetch|request ...\n", stderr);
+    fputs("usage: remote-shim unpack|member|pack|parse|fetch|ranges|request ...\n", stderr);
     return 2;
 }

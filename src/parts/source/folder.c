@@ -77,30 +77,66 @@ static const char *below_folder(const Source *source, const char *path)
     return strncmp(path, folder, size) == 0 && path[size] == '/' ? path + size + 1 : NULL;
 }
 
-static gboolean folder_fetch(Source *source, const char *url, guint64 limit_bytes, int output_fd,
-                             RemoteProgress progress, gpointer data, GError **error)
+/* A regular file of the folder; *size: bytes that it has now. -1: *error is set. */
+static int open_file(const Source *source, const char *url, const char *shown, guint64 *size, GError **error)
 {
     const char *below = below_folder(source, url);
-    g_autofree char *shown = fs_display(url);
     if (!below)
-        return fault_set(error, FAULT_SOURCE, "%s lies outside the source's folder", shown);
+        return fault_set(error, FAULT_SOURCE, "%s lies outside the source's folder", shown), -1;
     fs_fd int dir = open_folder(source, error);
     if (dir < 0)
-        return FALSE;
+        return -1;
     /* O_NONBLOCK: a FIFO must not hold us. */
     g_autoptr(GError) local = NULL;
     fs_fd int file = fs_open_beneath(dir, below, O_RDONLY | O_NONBLOCK, 0, &local);
     if (file < 0)
-        return fault_set(error, FAULT_SOURCE, "%s: %s", source->config->source.path, local->message);
+        return fault_set(error, FAULT_SOURCE, "%s: %s", source->config->source.path, local->message), -1;
     struct stat st;
     if (fstat(file, &st) < 0 || !S_ISREG(st.st_mode))
-        return fault_set(error, FAULT_SOURCE, "%s is not a regular file", shown);
-    if ((guint64)st.st_size > limit_bytes)
+        return fault_set(error, FAULT_SOURCE, "%s is not a regular file", shown), -1;
+    *size = (guint64)st.st_size;
+    return fs_fd_steal(&file);
+}
+
+static gboolean folder_fetch(Source *source, const char *url, guint64 limit_bytes, int output_fd,
+                             RemoteProgress progress, gpointer data, GError **error)
+{
+    g_autofree char *shown = fs_display(url);
+    guint64 size = 0;
+    fs_fd int file = open_file(source, url, shown, &size, error);
+    if (file < 0)
+        return FALSE;
+    if (size > limit_bytes)
         return fault_set(error, FAULT_VERIFY, "fetch %s: more than %" G_GUINT64_FORMAT " bytes", shown, limit_bytes);
     if (!fs_copy_content(file, output_fd, NULL, error))
         return fault_prefix(error, "fetch %s", shown);
     if (progress)
-        progress((guint64)st.st_size, (guint64)st.st_size, data);
+        progress(size, size, data);
+    return TRUE;
+}
+
+static gboolean folder_ranges(Source *source, const char *url, const SourceRange *ranges, guint n_ranges,
+                              guint64 file_bytes, int output_fd, RemoteProgress progress, gpointer data, GError **error)
+{
+    g_autofree char *shown = fs_display(url);
+    if (!ranges_are_sound(ranges, n_ranges, file_bytes))
+        return fault_set(error, FAULT_SOURCE, "fetch %s: these are no parts of a file of %" G_GUINT64_FORMAT " bytes",
+                         shown, file_bytes);
+    guint64 size = 0, done = 0, total = ranges_sum(ranges, n_ranges);
+    fs_fd int file = open_file(source, url, shown, &size, error);
+    if (file < 0)
+        return FALSE;
+    if (size != file_bytes)
+        return fault_set(error, FAULT_SOURCE,
+                         "fetch %s: it has %" G_GUINT64_FORMAT " bytes, and not %" G_GUINT64_FORMAT, shown, size,
+                         file_bytes);
+    for (guint i = 0; i < n_ranges; i++) {
+        if (!fs_copy_part(file, output_fd, ranges[i].at, ranges[i].size, error))
+            return fault_prefix(error, "fetch %s", shown);
+        done += ranges[i].size;
+        if (progress)
+            progress(done, total, data);
+    }
     return TRUE;
 }
 
@@ -138,5 +174,6 @@ const SourceDriver source_folder = {
     .open = folder_open,
     .index = folder_index,
     .fetch = folder_fetch,
+    .ranges = folder_ranges,
     .resolve = folder_resolve,
 };

@@ -346,6 +346,17 @@ static gboolean repository_fetch(Source *source, const char *url, guint64 limit_
                         : source_folder.fetch(source, url, limit_bytes, output_fd, progress, data, error);
 }
 
+static gboolean repository_ranges(Source *source, const char *url, const SourceRange *ranges, guint n_ranges,
+                                  guint64 file_bytes, int output_fd, RemoteProgress progress, gpointer data,
+                                  GError **error)
+{
+    WebRequest request = {
+        .home = base_of(source), .url = url, .limit_bytes = file_bytes, .progress = progress, .data = data};
+    return request.home
+               ? web_ranges(source, &request, ranges, n_ranges, output_fd, error)
+               : source_folder.ranges(source, url, ranges, n_ranges, file_bytes, output_fd, progress, data, error);
+}
+
 static char *repository_resolve(Source *source, const char *reference, GError **error)
 {
     const char *base = base_of(source);
@@ -360,5 +371,6 @@ const SourceDriver source_repository = {
     .open = repository_open,
     .index = repository_index,
     .fetch = repository_fetch,
+    .ranges = repository_ranges,
     .resolve = repository_resolve,
 };

@@ -68,6 +68,16 @@ gboolean source_fetch(Source *source, const char *url, guint64 limit_bytes, int 
     return source->driver->fetch(source, url, limit_bytes, output_fd, progress, data, error);
 }
 
+gboolean source_fetch_ranges(Source *source, const char *url, const SourceRange *ranges, guint n_ranges,
+                             guint64 file_bytes, int output_fd, RemoteProgress progress, gpointer data, GError **error)
+{
+    if (!source->driver->ranges)
+        return fault_set(error, FAULT_SOURCE, "sources of type '%s' give no parts of files", source->driver->name);
+    if (n_ranges == 0)
+        return TRUE;
+    return source->driver->ranges(source, url, ranges, n_ranges, file_bytes, output_fd, progress, data, error);
+}
+
 char *source_resolve(Source *source, const char *reference, GError **error)
 {
     return source->driver->resolve(source, reference, error);

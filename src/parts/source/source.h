@@ -2,11 +2,14 @@
 /* Sources: where releases come from. The source moves bytes; it never decides whether they are to be believed. */
 #pragma once
 
+#include "base/ranges.h"
 #include "base/remote.h"
 #include "model/config.h"
 #include "parts/part.h"
 
 typedef struct Source Source;
+
+typedef ByteRange SourceRange; /* {at, size} */
 
 typedef struct SourceBytes {
     int fd;                /* the bytes, in an unlinked or cached file; readable from 0 */
@@ -29,6 +32,13 @@ typedef struct SourceDriver {
      * continued if the source can, else rewritten). Does not verify. */
     gboolean (*fetch)(Source *source, const char *url, guint64 limit_bytes, int output_fd, RemoteProgress progress,
                       gpointer data, GError **error);
+    /* Parts of a large file, rising, none empty or overlapping, each to its own place in output_fd, which may hold
+     * other parts already: nothing outside the ranges is touched, and never more is fetched than they hold (of a server
+     * that knows no ranges: read). `file_bytes` is the size that signed metadata give; a file that is said to have
+     * another is refused (FAULT_SOURCE). Does not verify. What came before a failure stays, and nobody says which parts
+     * that are: their digests do. NULL: the source cannot. */
+    gboolean (*ranges)(Source *source, const char *url, const SourceRange *ranges, guint n_ranges, guint64 file_bytes,
+                       int output_fd, RemoteProgress progress, gpointer data, GError **error);
     /* For a release of an index made here that has no digest: fetches the archive into the cache, proves it, and says
      * its digest and size. NULL: there are no such releases. */
     gboolean (*pin)(Source *source, const char *url, RemoteProgress progress, gpointer data, char **sha256,
@@ -56,6 +66,11 @@ gboolean source_index(Source *source, gboolean with_signature, SourceBytes *inde
                       GError **error);
 gboolean source_fetch(Source *source, const char *url, guint64 limit_bytes, int output_fd, RemoteProgress progress,
                       gpointer data, GError **error);
+/* See SourceDriver. Progress is told of all ranges together. FAULT_SOURCE "sources of type 'git' give no parts of
+ * files" where there is no such function, "fetch URL: these are no parts of a file of N bytes" for ranges that are no
+ * good; the rest: remote_fetch_ranges, or of a folder "fetch PATH: it has N bytes, and not M" and what fetch says. */
+gboolean source_fetch_ranges(Source *source, const char *url, const SourceRange *ranges, guint n_ranges,
+                             guint64 file_bytes, int output_fd, RemoteProgress progress, gpointer data, GError **error);
 char *source_resolve(Source *source, const char *reference, GError **error);
 
 /* Forgets what a source showed under a version, by the operator's word: what it shows next is taken for it. *had: there

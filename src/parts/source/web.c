@@ -18,6 +18,7 @@
 #define SMALL_TOTAL_MS (60 * 1000)
 #define LARGE_TOTAL_MS (10 * 60 * 1000) /* and as long as it takes at the slowest rate */
 #define SLOWEST_BYTES_PER_MS 32         /* 32 kB/s: below it a transfer ends, and the next goes on where it stopped */
+#define SLOWEST_ANSWER_MS 250           /* until the next of several ranges comes */
 #define SMALL_BYTES (1024 * 1024)
 
 GPtrArray *web_headers(const Source *source, const char *url, const char *home, GError **error)
@@ -32,12 +33,9 @@ GPtrArray *web_headers(const Source *source, const char *url, const char *home, 
     return g_steal_pointer(&headers);
 }
 
-static gboolean transfer(const Source *source, const WebRequest *request, RemoteFetch *fetch, int output_fd,
-                         RemoteResult *result, GError **error)
+/* `headers` stay the caller's, and are used as long as *fetch. */
+static void aim(const Source *source, const WebRequest *request, const GPtrArray *headers, RemoteFetch *fetch)
 {
-    g_autoptr(GPtrArray) headers = web_headers(source, request->url, request->home, error);
-    if (!headers)
-        return FALSE;
     fetch->url = request->url;
     fetch->headers = (const char *const *)headers->pdata;
     fetch->ca_file = link_ca_file(source);
@@ -45,6 +43,15 @@ static gboolean transfer(const Source *source, const WebRequest *request, Remote
     fetch->no_proxy = link_no_proxy(source);
     fetch->limit_bytes = request->limit_bytes;
     fetch->stall_timeout_ms = STALL_MS;
+}
+
+static gboolean transfer(const Source *source, const WebRequest *request, RemoteFetch *fetch, int output_fd,
+                         RemoteResult *result, GError **error)
+{
+    g_autoptr(GPtrArray) headers = web_headers(source, request->url, request->home, error);
+    if (!headers)
+        return FALSE;
+    aim(source, request, headers, fetch);
     return remote_fetch(fetch, output_fd, result, error);
 }
 
@@ -68,6 +75,23 @@ gboolean web_whole(const Source *source, const WebRequest *request, int output_f
                          .progress = request->progress,
                          .progress_data = request->data};
     return transfer(source, request, &fetch, output_fd, result, error);
+}
+
+gboolean web_ranges(const Source *source, const WebRequest *request, const SourceRange *ranges, guint n_ranges,
+                    int output_fd, GError **error)
+{
+    g_autoptr(GPtrArray) headers = web_headers(source, request->url, request->home, error);
+    if (!headers)
+        return FALSE;
+    RemoteFetch fetch = {.total_timeout_ms =
+                             large_total_ms(request->limit_bytes) + (gint64)n_ranges * SLOWEST_ANSWER_MS,
+                         .progress = request->progress,
+                         .progress_data = request->data};
+    aim(source, request, headers, &fetch);
+    RemoteResult result = {0};
+    gboolean good = remote_fetch_ranges(&fetch, ranges, n_ranges, request->limit_bytes, output_fd, &result, error);
+    remote_result_clear(&result);
+    return good;
 }
 
 char *web_read(int fd, gsize *size, GError **error)

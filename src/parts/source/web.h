@@ -26,5 +26,9 @@ char *web_read(int fd, gsize *size, GError **error);
 gboolean web_whole(const Source *source, const WebRequest *request, int output_fd, RemoteResult *result,
                    GError **error);
 
+/* Ranges of a file of request->limit_bytes, to their own places in output_fd (SourceDriver.ranges). */
+gboolean web_ranges(const Source *source, const WebRequest *request, const SourceRange *ranges, guint n_ranges,
+                    int output_fd, GError **error);
+
 /* Into output_fd, going on with a first part of it that was fetched before (place->cache tells). */
 gboolean web_fetch(const Source *source, const WebRequest *request, int output_fd, GError **error);
