@@ -26,11 +26,11 @@ const Verb verbs[] = {
      "or '--trust none'."},
     {"check", "[APP...]", "look whether there is something newer", verb_check, "exit-code", TAKES_APP | CHANGES_HOST, 0,
      APPS_MAX, "Without APP: all apps. One that fails keeps no other from its turn."},
-    {"plan", "APP", "show what an update would do", verb_plan, "to force again rehearse take-release",
+    {"plan", "APP", "show what an update would do", verb_plan, "to force again rehearse take-release max-download",
      NEEDS_APP | CHANGES_HOST, 1, 1, NULL},
     {"update", "[APP...]", "bring an app to a newer release", verb_update,
-     "to check dry-run plan yes force take-release again rehearse detach unattended", TAKES_APP | CHANGES_HOST, 0,
-     APPS_MAX,
+     "to check dry-run plan yes force take-release again rehearse detach unattended max-download",
+     TAKES_APP | CHANGES_HOST, 0, APPS_MAX,
      "Without APP: all apps, one after the other. One that fails keeps no other from its turn; the exit code is the\n"
      "worst. With --json the one app that is named answers with an object, several with a list of them.\n"
      "--unattended is for timers: only in the app's window, once a day (again with --force, which then overrides\n"

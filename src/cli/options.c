@@ -44,6 +44,8 @@ const OptionRow option_rows[] = {
     {"keys", 0, G_OPTION_ARG_STRING_ARRAY, AT(keys), "PATH",
      "a key file, or the directory with the keys at hand; new ones go there; may be repeated"},
     {"limit", 0, G_OPTION_ARG_INT, AT(limit), "N", "at most so many; default: 20"},
+    {"max-download", 0, G_OPTION_ARG_STRING, AT(max_download), "SIZE",
+     "rather nothing than a download of more than this, e.g. 50MB"},
     {"message", 'm', G_OPTION_ARG_STRING, AT(message), "TEXT", "what the tag says; default: app and version"},
     {"min-age", 0, G_OPTION_ARG_STRING, AT(min_age), "TIME",
      "hosts wait so long after the release was published, e.g. 24h"},

@@ -49,8 +49,9 @@ void run_show_plan(Call *call, const Planner *planner, const Plan *plan)
     call_say(call, "%s: %s %s%s%s", plan->app, plan_kind_name(plan->kind), plan->from ? plan->from : "",
              plan->from && plan->to ? " → " : "", plan->to ? plan->to : "");
     if (plan->download_bytes > 0) {
+        static const char *const words[WAY_N] = {"", ", a delta", ", what is lacking of its pack"};
         g_autofree char *size = g_format_size((guint64)MAX(plan->download_bytes - plan->cached_bytes, 0));
-        call_say(call, "  download   %s", size);
+        call_say(call, "  download   %s%s", size, words[plan->way]);
     }
     GString *names = g_string_new(NULL);
     for (guint i = 0; i < n_steps; i++)

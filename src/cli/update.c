@@ -84,7 +84,11 @@ int verb_check(Call *call, GError **error)
 
 static PlanWish wish_of(const Call *call)
 {
+    gint64 max_download_bytes = 0;
+    if (call->options.max_download)
+        size_parse(call->options.max_download, &max_download_bytes); /* size_fits has seen that it is one */
     return (PlanWish){.to = call->options.to,
+                      .max_download_bytes = max_download_bytes,
                       .force = call->options.force,
                       .again = call->options.again,
                       .take_release = call->options.take_release,
@@ -108,9 +112,19 @@ static int nothing_to_do(Call *call, const Planner *planner)
     return 0;
 }
 
+static gboolean size_fits(const Call *call, GError **error)
+{
+    gint64 bytes = 0;
+    const char *text = call->options.max_download;
+    if (!text || (size_parse(text, &bytes) && bytes > 0))
+        return TRUE;
+    g_autofree char *quoted = schema_quote(text);
+    return fault_set(error, FAULT_USAGE, "--max-download must be a size such as 50MB, not %s", quoted);
+}
+
 int verb_plan(Call *call, GError **error)
 {
-    g_autoptr(Planner) planner = planner_open(call->host, call_app(call), error);
+    g_autoptr(Planner) planner = size_fits(call, error) ? planner_open(call->host, call_app(call), error) : NULL;
     if (!planner)
         return -1;
     PlanWish wish = wish_of(call);
@@ -179,7 +193,7 @@ static gboolean wish_fits(const Call *call, GError **error)
 
 int verb_update(Call *call, GError **error)
 {
-    if (!wish_fits(call, error))
+    if (!wish_fits(call, error) || !size_fits(call, error))
         return -1;
     gboolean check = call->options.check_only;
     Turn turn = {check ? check_one : call->options.unattended ? unattended_update : update_app};

@@ -37,16 +37,17 @@ void planner_free(Planner *planner);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Planner, planner_free)
 
 typedef struct PlanWish {
-    const char *to;        /* NULL: what policy offers */
-    gboolean force;        /* override what may be overridden; recorded */
-    gboolean purge;        /* uninstall */
-    const char *data_from; /* install: version of the data that lie there, by the operator's word; NULL */
-    const char *backup;    /* restore: id; NULL: the newest */
-    const char *identity;  /* restore, rollback: file of the private key of an encrypted backup, absolute; NULL */
-    gboolean rehearse;     /* update: rehearse it first */
-    gboolean take_release; /* in place: where nobody says who wins, the release does */
-    gboolean foresee;      /* in place: fetch the release and see what becomes of the files; nothing is run */
-    gboolean again;        /* update to the version that is installed already */
+    const char *to;            /* NULL: what policy offers */
+    gboolean force;            /* override what may be overridden; recorded */
+    gboolean purge;            /* uninstall */
+    const char *data_from;     /* install: version of the data that lie there, by the operator's word; NULL */
+    const char *backup;        /* restore: id; NULL: the newest */
+    const char *identity;      /* restore, rollback: file of the private key of an encrypted backup, absolute; NULL */
+    gint64 max_download_bytes; /* 0: what the configuration says */
+    gboolean rehearse;         /* update: rehearse it first */
+    gboolean take_release;     /* in place: where nobody says who wins, the release does */
+    gboolean foresee;          /* in place: fetch the release and see what becomes of the files; nothing is run */
+    gboolean again;            /* update to the version that is installed already */
 } PlanWish;
 
 /* What the source offers: *offer (borrowed) is NULL when up to date. objections explain why newer ones are passed over.

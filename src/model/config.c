@@ -66,6 +66,7 @@ static const Key policy_keys[] = {
     {"keep_releases", KEY_INT, IN(policy, keep_releases), NULL, "releases to keep on disk; default: as the manifest says", .min = 2, .max = 1000},
     {"keep_backups", KEY_INT, IN(policy, keep_backups), NULL, "backups to keep; default: as the manifest says", .max = 1000},
     {"rehearse", KEY_BOOL, IN(policy, rehearse), "false", "every update is rehearsed first, as by --rehearse"},
+    {"max_download", KEY_SIZE, IN(policy, max_download_bytes), "0", "no update takes a larger download; 0: any size"},
     {"max_attempts", KEY_INT, IN(policy, max_attempts), "3", "attempts before a job waits for the operator", .min = 1, .max = 100},
     {0},
 };

@@ -78,6 +78,7 @@ typedef struct AppConfig {
         char *group; /* of this host in rollouts; NULL: none */
         gint64 keep_releases, keep_backups /* -1: the manifest's */;
         gint64 max_attempts;
+        gint64 max_download_bytes; /* 0: no limit */
         gboolean rehearse;
     } policy;
     struct {
