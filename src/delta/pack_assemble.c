@@ -100,7 +100,7 @@ gboolean pack_inventory(int table_fd, const char *tree_digest, char **text, gsiz
 static gboolean look(int tree, const TreeEntry *entry, gboolean *there, GError **error)
 {
     *there = FALSE;
-    if (!fs_exists(tree, entry->path))
+    if (tree < 0 || !fs_exists(tree, entry->path))
         return TRUE;
     fs_fd int fd = fs_open_beneath(tree, entry->path, O_RDONLY | O_NONBLOCK, 0, NULL);
     struct stat st;
@@ -158,10 +158,28 @@ static gboolean prepare(const PackAssembly *assembly, Lacking *lacking, GError *
     return lacking->table && find_lacking(assembly, lacking, error);
 }
 
+/* Whether the frame lies in the pack already, from a fetch that was cut short. */
+static gboolean frame_is_here(int pack, const PackFrame *frame)
+{
+    g_autofree guint8 *bytes = g_try_malloc(frame->stored);
+    gsize done = 0;
+    for (gssize n = 1; bytes && done < frame->stored && n > 0; done += (gsize)MAX(n, 0))
+        n = pread(pack, bytes + done, frame->stored - done, (off_t)(frame->at + done));
+    if (!bytes || done < frame->stored)
+        return FALSE;
+    g_autofree char *digest = digest_bytes(bytes, frame->stored);
+    return strcmp(digest, frame->digest) == 0;
+}
+
 GArray *pack_plan(const PackAssembly *assembly, guint64 gap_bytes, GError **error)
 {
     g_auto(Lacking) lacking = {.frames = NULL};
-    return prepare(assembly, &lacking, error) ? pack_ranges(lacking.table, lacking.frames, gap_bytes) : NULL;
+    if (!prepare(assembly, &lacking, error))
+        return NULL;
+    for (guint i = 0; assembly->pack_fd >= 0 && i < lacking.table->frames->len; i++)
+        if (lacking.frames[i] && frame_is_here(assembly->pack_fd, &g_array_index(lacking.table->frames, PackFrame, i)))
+            lacking.frames[i] = FALSE;
+    return pack_ranges(lacking.table, lacking.frames, gap_bytes);
 }
 
 static gboolean call(const PackAssembly *assembly, const Lacking *lacking, GError **error)

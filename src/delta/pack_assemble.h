@@ -23,9 +23,9 @@ typedef struct PackAssembly {
     gpointer data;
 } PackAssembly;
 
-/* What has to be fetched of the pack: files that the old tree has, or that lie complete beneath new_dirfd, need
- * nothing. Files there that are not what they shall be are removed. Ranges as pack_ranges gives them; NULL on failure.
- */
+/* What has to be fetched of the pack: files that the old tree has, or that lie complete beneath new_dirfd (-1: there is
+ * none yet), need nothing, nor do frames that lie in pack_fd (-1: nothing of it is here). Files beneath new_dirfd that
+ * are not what they shall be are removed. Ranges as pack_ranges gives them; NULL on failure. */
 GArray *pack_plan(const PackAssembly *assembly, guint64 gap_bytes, GError **error);
 
 /* Makes what is missing, once the ranges are in the pack. Ends as delta_assemble does; what lies beneath new_dirfd

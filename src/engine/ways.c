@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/ways.h"
+#include "engine/ways_inner.h"
 
 #include "base/fault.h"
 #include "base/fs.h"
@@ -15,20 +15,13 @@
 
 /* --- what it starts from ------------------------------------------------------------------------------------ */
 
-typedef struct Base {
-    int dirfd; /* the installed release */
-    char *text;
-    gsize size;
-} Base;
-
-static void base_clear(Base *base)
+void ways_base_clear(WaysBase *base)
 {
     fs_fd_clear(&base->dirfd);
     g_clear_pointer(&base->text, g_free);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Base, base_clear)
 
-static gboolean base_open(const Ways *ways, Base *base, GError **error)
+gboolean ways_base_open(const Ways *ways, WaysBase *base, GError **error)
 {
     const Place *place = ways->catalog->place;
     fs_fd int releases = releases_open(place, error);
@@ -39,16 +32,16 @@ static gboolean base_open(const Ways *ways, Base *base, GError **error)
     return base->text || fault_set(error, FAULT_STATE, "there is no inventory of %s here", ways->plan->from);
 }
 
+gboolean ways_keep(const Ways *ways, const char *text, gsize size, GError **error)
+{
+    return !ways->keeps || inventories_keep(ways->catalog->place, ways->plan->to, text, size, error);
+}
+
 /* --- by a delta --------------------------------------------------------------------------------------------- */
 
 static gboolean delta_leads(const Plan *plan)
 {
     return plan->delta.url && plan->tree && plan->from;
-}
-
-static gboolean keep(const Ways *ways, const char *text, gsize size, GError **error)
-{
-    return !ways->keeps || inventories_keep(ways->catalog->place, ways->plan->to, text, size, error);
 }
 
 static gboolean delta_take(const Ways *ways, int tree, char **sha256, GError **error)
@@ -61,8 +54,8 @@ static gboolean delta_take(const Ways *ways, int tree, char **sha256, GError **e
     *sha256 = g_strdup(plan->to_sha256);
     if (tree < 0)
         return TRUE;
-    g_auto(Base) base = {.dirfd = -1};
-    if (!base_open(ways, &base, error))
+    g_auto(WaysBase) base = {.dirfd = -1};
+    if (!ways_base_open(ways, &base, error))
         return FALSE;
     g_autofree char *text = NULL;
     gsize size = 0;
@@ -75,7 +68,7 @@ static gboolean delta_take(const Ways *ways, int tree, char **sha256, GError **e
                               .limits = {.tree_bytes = (guint64)host->max_release_bytes},
                               .progress = ways->progress,
                               .data = ways->data};
-    return delta_assemble(&assembly, &text, &size, error) && keep(ways, text, size, error);
+    return delta_assemble(&assembly, &text, &size, error) && ways_keep(ways, text, size, error);
 }
 
 /* --- whole -------------------------------------------------------------------------------------------------- */
@@ -101,7 +94,7 @@ static gboolean tree_check(const Ways *ways, int tree, GError **error)
     if (strcmp(inventory->digest, plan->tree) != 0)
         return fault_set(error, FAULT_VERIFY, "%s %s: the archive does not hold the tree that was signed", plan->app,
                          plan->to);
-    return keep(ways, text, size, error);
+    return ways_keep(ways, text, size, error);
 }
 
 static gboolean archive_take(const Ways *ways, int tree, char **sha256, GError **error)
@@ -121,20 +114,21 @@ static gboolean archive_take(const Ways *ways, int tree, char **sha256, GError *
 
 /* --- one after the other ------------------------------------------------------------------------------------ */
 
-static gint64 lacking(const Place *place, const char *sha256, gint64 bytes)
+gint64 ways_lacks(const Place *place, const PlanFile *file)
 {
-    const ArchiveWanted wanted = {.url = "", .sha256 = sha256};
-    return MAX(bytes - (gint64)catalog_cached(place, &wanted), 0);
+    const ArchiveWanted wanted = {.url = file->url, .sha256 = file->sha256};
+    return MAX(file->bytes - (gint64)catalog_cached(place, &wanted), 0);
 }
 
 static gint64 delta_lacks(const Place *place, const Plan *plan)
 {
-    return lacking(place, plan->delta.sha256, plan->delta.bytes);
+    return ways_lacks(place, &plan->delta);
 }
 
 static gint64 archive_lacks(const Place *place, const Plan *plan)
 {
-    return lacking(place, plan->to_sha256, plan->archive_bytes);
+    const PlanFile archive = {plan->url, plan->to_sha256, plan->archive_bytes};
+    return ways_lacks(place, &archive);
 }
 
 /* In the order in which they are tried. */
@@ -146,6 +140,8 @@ static const struct {
     gboolean (*take)(const Ways *ways, int tree, char **sha256, GError **error); /* tree -1: only fetches */
 } rows[] = {
     {WAY_DELTA, "the delta", delta_leads, delta_lacks, delta_take},
+    {WAY_FRAMES, "the pack", frames_lead, NULL, frames_take},
+    {WAY_FRAMES, "the pack, for what is really here", frames_lead, NULL, frames_take_found},
     {WAY_ARCHIVE, "the archive", always, archive_lacks, archive_take},
 };
 
@@ -165,15 +161,19 @@ static gboolean is_given_up(const GError *error)
     }
 }
 
+gboolean ways_limit(const Plan *plan, const char *what, gint64 bytes, GError **error)
+{
+    if (plan->max_download == 0 || bytes <= plan->max_download)
+        return TRUE;
+    fault_set(error, FAULT_POLICY, "%s %s: %s takes %" G_GINT64_FORMAT " bytes, the limit is %" G_GINT64_FORMAT,
+              plan->app, plan->to, what, bytes, plan->max_download);
+    return fault_hint(error, "raise --max-download, or leave it out");
+}
+
 static gboolean within_limit(const Ways *ways, gsize row, GError **error)
 {
     const Plan *plan = ways->plan;
-    gint64 bytes = plan->max_download > 0 ? rows[row].lacks(ways->catalog->place, plan) : 0;
-    if (bytes <= plan->max_download)
-        return TRUE;
-    fault_set(error, FAULT_POLICY, "%s %s: %s has %" G_GINT64_FORMAT " bytes, more than the limit of %" G_GINT64_FORMAT,
-              plan->app, plan->to, rows[row].what, bytes, plan->max_download);
-    return fault_hint(error, "raise --max-download, or leave it out");
+    return !rows[row].lacks || ways_limit(plan, rows[row].what, rows[row].lacks(ways->catalog->place, plan), error);
 }
 
 /* What another way has left behind. */
@@ -196,11 +196,12 @@ static void say_why(const Ways *ways, const char *what, const GError *why, const
     ways->say(text, ways->data);
 }
 
+/* What an inventory says was believed once. */
 static gsize next_row(const Plan *plan, gsize row)
 {
     do
         row++;
-    while (!rows[row].leads(plan));
+    while (!rows[row].leads(plan) || rows[row].take == frames_take);
     return row;
 }
 
@@ -240,13 +241,13 @@ gboolean ways_unpack(const Ways *ways, int tree, char **sha256, GError **error)
 
 static gboolean file_resolve(const Catalog *catalog, const ReleaseFile *file, PlanFile *plan, GError **error)
 {
-    plan->url = source_resolve(catalog->source, file->url, error);
+    plan->url = file->url ? source_resolve(catalog->source, file->url, error) : NULL;
     plan->sha256 = g_strdup(file->sha256);
     plan->bytes = file->size_bytes;
-    return plan->url != NULL;
+    return plan->url || !file->url;
 }
 
-/* The one that starts from what is here, and takes no more memory than we give. */
+/* The delta that starts from what is here, and takes no more memory than we give. */
 static const ReleaseDelta *delta_from(const Release *release, const char *version, const char *tree)
 {
     for (guint i = 0; release->deltas && i < release->deltas->len; i++) {
@@ -258,10 +259,33 @@ static const ReleaseDelta *delta_from(const Release *release, const char *versio
     return NULL;
 }
 
-static gboolean choose_from(Catalog *catalog, Plan *plan, const Release *release, const char *tree, GError **error)
+static gboolean resolve_all(const Catalog *catalog, Plan *plan, const Release *release, const char *from_tree,
+                            GError **error)
 {
-    const ReleaseDelta *delta = delta_from(release, plan->from, tree);
-    return !delta || file_resolve(catalog, &delta->file, &plan->delta, error);
+    const ReleaseDelta *delta = delta_from(release, plan->from, from_tree);
+    return (!delta || file_resolve(catalog, &delta->file, &plan->delta, error)) &&
+           file_resolve(catalog, &release->table, &plan->table, error) &&
+           (!catalog->source->driver->ranges || file_resolve(catalog, &release->pack, &plan->pack, error));
+}
+
+static void choose(Plan *plan, PlanWay way, gint64 lacks, gint64 all)
+{
+    plan->way = way;
+    plan->download_bytes = all;
+    plan->cached_bytes = MAX(all - lacks, 0);
+}
+
+/* A table that cannot be had costs a note and more bytes, no update. */
+static void choose_frames(const Ways *ways, Plan *plan)
+{
+    gint64 lacks = 0, all = 0, best = plan->download_bytes - plan->cached_bytes;
+    g_autoptr(GError) error = NULL;
+    if (ways_lacks(ways->catalog->place, &plan->table) >= best)
+        return;
+    if (!frames_count(ways, &lacks, &all, &error))
+        g_ptr_array_add(plan->notes, g_strdup_printf("the pack is of no use here: %s", error->message));
+    else if (lacks < best)
+        choose(plan, WAY_FRAMES, lacks, all);
 }
 
 gboolean ways_choose(Catalog *catalog, Plan *plan, const Release *release, RemoteProgress progress, gpointer data,
@@ -272,16 +296,13 @@ gboolean ways_choose(Catalog *catalog, Plan *plan, const Release *release, Remot
     g_autofree char *tree = NULL, *inventory = plan->from ? inventories_find(place, plan->from, &size, &tree) : NULL;
     plan->archive_bytes = release->size_bytes;
     plan->tree = g_strdup(release->tree);
-    if (inventory && plan->tree && !choose_from(catalog, plan, release, tree, error))
+    if (inventory && plan->tree && !resolve_all(catalog, plan, release, tree, error))
         return FALSE;
-    gint64 best = archive_lacks(place, plan);
-    plan->way = WAY_ARCHIVE;
-    plan->download_bytes = plan->archive_bytes;
-    if (delta_leads(plan) && delta_lacks(place, plan) < best) {
-        best = delta_lacks(place, plan);
-        plan->way = WAY_DELTA;
-        plan->download_bytes = plan->delta.bytes;
-    }
-    plan->cached_bytes = MAX(plan->download_bytes - best, 0);
+    choose(plan, WAY_ARCHIVE, archive_lacks(place, plan), plan->archive_bytes);
+    if (delta_leads(plan) && delta_lacks(place, plan) < plan->download_bytes - plan->cached_bytes)
+        choose(plan, WAY_DELTA, delta_lacks(place, plan), plan->delta.bytes);
+    const Ways ways = {.catalog = catalog, .plan = plan, .progress = progress, .data = data};
+    if (plan->way == WAY_ARCHIVE && frames_lead(plan))
+        choose_frames(&ways, plan);
     return TRUE;
 }

@@ -138,10 +138,11 @@ static gboolean run_unpack(char **args, GError **error)
     assembly.old_dirfd = old;
     assembly.old_text = old_text;
     assembly.new_text = new_text;
-    assembly.pack_fd = pack;
+    assembly.pack_fd = -1; /* how much of it is needed, although all of it is here */
     assembly.table_fd = table;
     assembly.new_dirfd = new;
     g_autoptr(GArray) ranges = pack_plan(&assembly, 0, error);
+    assembly.pack_fd = pack;
     guint64 bytes = 0;
     for (guint i = 0; ranges && i < ranges->len; i++)
         bytes += g_array_index(ranges, PackRange, i).size;

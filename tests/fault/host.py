@@ -79,10 +79,7 @@ class Host:
         for name in ("src/liftlock", "src/liftlock-fetch", "src/liftlock-unpack", "src/liftlock-transfer", "src/liftlock-postgres",
                      "tests/fault/fault-tracer"):
             shutil.copy(os.path.join(self.build, name), self.bin)
-        for version in (OLD, NEW):
-            tree = os.path.join(self.work, "tree-" + version)
-            subprocess.run([os.path.join(HERE, self.ledger, "make-release"), version, tree, str(self.port)], check=True)
-            subprocess.run(["tar", "-C", tree, "-czf", os.path.join(self.source, "ledger-%s.tar.gz" % version), "."], check=True)
+        self.make_source()
         os.makedirs(os.path.join(self.root, "etc", "liftlock"))
         with open(os.path.join(self.root, "etc", "liftlock", "liftlock.toml"), "w") as file:
             file.write("allow_trust_none = true\n")
@@ -99,6 +96,19 @@ class Host:
         self.clear()
         subprocess.run(["cp", "-a", self.root, self.before], check=True)
         self.learn_new()
+
+    def tree_of(self, version):
+        return os.path.join(self.work, "tree-" + version)
+
+    def make_tree(self, version):
+        subprocess.run([os.path.join(HERE, self.ledger, "make-release"), version, self.tree_of(version), str(self.port)],
+                       check=True)
+
+    def make_source(self):
+        for version in (OLD, NEW):
+            self.make_tree(version)
+            subprocess.run(["tar", "-C", self.tree_of(version), "-czf",
+                            os.path.join(self.source, "ledger-%s.tar.gz" % version), "."], check=True)
 
     def furnish(self):
         """What the app finds on the host before it is installed."""
@@ -119,16 +129,17 @@ class Host:
 
     def offer(self, *versions):
         """What the source lists."""
-        releases = []
-        for version in versions:
-            name = "ledger-%s.tar.gz" % version
-            with open(os.path.join(self.source, name), "rb") as file:
-                data = file.read()
-            releases.append({"version": version, "url": name, "sha256": hashlib.sha256(data).hexdigest(),
-                             "size": len(data), "released": "2026-10-01T00:00:00Z"})
-        index = {"app": "ledger", "channels": {"stable": versions[-1]}, "releases": releases}
+        index = {"app": "ledger", "channels": {"stable": versions[-1]}, "releases": [self.listed(each) for each in versions]}
         with open(os.path.join(self.source, "releases.json"), "w") as file:
             json.dump(index, file)
+
+    def listed(self, version):
+        """A release in the index."""
+        name = "ledger-%s.tar.gz" % version
+        with open(os.path.join(self.source, name), "rb") as file:
+            data = file.read()
+        return {"version": version, "url": name, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data),
+                "released": "2026-10-01T00:00:00Z"}
 
     def set_back(self):
         self.clear()

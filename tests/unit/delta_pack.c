@@ -11,6 +11,7 @@ enum { PACK_HEAD = 40 }; /* of a table: what stands before the inventory */
 typedef struct Pack {
     GByteArray *table;
     int fd;
+    int here; /* what of it was fetched before; -1 */
     char *text, *digest;
     gsize size;
 } Pack;
@@ -19,6 +20,7 @@ static void pack_setup(const Place *place, Pack *pack)
 {
     g_autoptr(GError) error = NULL;
     pack->fd = file_of("", 0);
+    pack->here = -1;
     pack->table = pack_make(place->new, pack->fd, &error);
     g_assert_no_error(error);
     pack->text = tree_text(place->new, &pack->size, &pack->digest);
@@ -45,8 +47,9 @@ static gboolean assemble(const Place *place, const Pack *pack, gboolean old, gui
     assembly.new_text = pack->text;
     assembly.new_size = pack->size;
     assembly.new_digest = pack->digest;
-    assembly.pack_fd = pack->fd;
+    assembly.pack_fd = pack->here;
     g_autoptr(GArray) ranges = pack_plan(&assembly, 0, error);
+    assembly.pack_fd = pack->fd;
     *bytes = 0;
     for (guint i = 0; ranges && i < ranges->len; i++)
         *bytes += g_array_index(ranges, PackRange, i).size;
@@ -115,6 +118,23 @@ static void what_was_cut_short_goes_on(Place *place, gconstpointer data)
     g_assert_true(assemble(place, &pack, FALSE, &bytes, NULL));
     g_assert_cmpuint(bytes, >, 1800 * 1000);
     g_assert_cmpuint(bytes, <, 1810 * 1000);
+    pack_clear(&pack);
+}
+
+static void what_was_fetched_is_not_fetched_again(Place *place, gconstpointer data)
+{
+    Pack pack;
+    guint64 bytes;
+    fill(place);
+    pack_setup(place, &pack);
+    gsize size = (gsize)lseek(pack.fd, 0, SEEK_END);
+    g_autofree guint8 *all = g_malloc(size);
+    g_assert_cmpint(pread(pack.fd, all, size, 0), ==, (gssize)size);
+    fs_fd int here = pack.here = file_of(all, size - 1500 * 1000); /* half of the fourth of six, a frame each */
+    g_assert_cmpint(pwrite(here, "another", 7, 700 * 1000), ==, 7);
+    g_assert_true(assemble(place, &pack, FALSE, &bytes, NULL));
+    g_assert_cmpuint(bytes, >, 2400 * 1000);
+    g_assert_cmpuint(bytes, <, 2410 * 1000);
     pack_clear(&pack);
 }
 
@@ -251,6 +271,7 @@ int main(int argc, char **argv)
     ADD("a pack is the tree", a_pack_is_the_tree);
     ADD("only what is missing is fetched", only_what_is_missing_is_fetched);
     ADD("what was cut short goes on", what_was_cut_short_goes_on);
+    ADD("what was fetched is not fetched again", what_was_fetched_is_not_fetched_again);
     ADD("a damaged pack is refused", a_damaged_pack_is_refused);
     ADD("a table is of one tree", a_table_is_of_one_tree);
     ADD("a table carries the inventory of an empty tree", a_table_carries_the_inventory);
