@@ -154,7 +154,7 @@ typedef struct Pool {
     const Transfer *first; /* it found the way */
     Slot slots[HTTP_PARALLEL];
     guint next, n_busy;
-    int status; /* neither 200 nor 206: it ends there; 0: none yet */
+    int status; /* neither 200 nor 206, or 0; after it or an error nothing else is asked */
     GError *error;
 } Pool;
 
@@ -174,7 +174,7 @@ static CURL *next_ended(CURLM *multi, CURLcode *code)
 
 CURLcode http_run_first(Transfer *transfer)
 {
-    CURLM *multi = transfer->parts->multi;
+    CURLM *multi = transfer->parts->multi; /* its connections: where a redirect finds one, it is of this call */
     CURLcode code = CURLE_OUT_OF_MEMORY;
     if (curl_multi_add_handle(multi, transfer->curl) != CURLM_OK)
         return code;
@@ -292,7 +292,7 @@ static gboolean run(Transfer *first, const HttpRequest *request, HttpResponse *r
     run_pool(&pool);
     if (pool.status)
         response->status = pool.status;
-    g_propagate_error(&first->error, pool.error);
+    first->error = pool.error;
     return first->error == NULL;
 }
 

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define TELL_BYTES (16 * 1024 * 1024) /* how often progress is told: the listener writes it down */
+
 static const Key folder_keys[] = {
     {"path", KEY_ABSOLUTE, .summary = "directory that holds releases.json and the archives", .required = TRUE},
     {0},
@@ -122,7 +124,7 @@ static gboolean folder_ranges(Source *source, const char *url, const SourceRange
     if (!ranges_are_sound(ranges, n_ranges, file_bytes))
         return fault_set(error, FAULT_SOURCE, "fetch %s: these are no parts of a file of %" G_GUINT64_FORMAT " bytes",
                          shown, file_bytes);
-    guint64 size = 0, done = 0, total = ranges_sum(ranges, n_ranges);
+    guint64 size = 0, done = 0, told = 0, total = ranges_sum(ranges, n_ranges);
     fs_fd int file = open_file(source, url, shown, &size, error);
     if (file < 0)
         return FALSE;
@@ -134,8 +136,10 @@ static gboolean folder_ranges(Source *source, const char *url, const SourceRange
         if (!fs_copy_part(file, output_fd, ranges[i].at, ranges[i].size, error))
             return fault_prefix(error, "fetch %s", shown);
         done += ranges[i].size;
-        if (progress)
+        if (progress && (done == total || done - told >= TELL_BYTES)) {
+            told = done;
             progress(done, total, data);
+        }
     }
     return TRUE;
 }
