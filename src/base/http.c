@@ -167,7 +167,6 @@ static void set_range(CURL *curl, const Transfer *transfer)
     else if (transfer->resume_from)
         range = g_strdup_printf("%" G_GUINT64_FORMAT "-", transfer->resume_from);
     curl_easy_setopt(curl, CURLOPT_RANGE, range);
-    curl_easy_setopt(curl, CURLOPT_PIPEWAIT, part ? 1L : 0L); /* several may share one connection */
 }
 
 static void set_request(CURL *curl, const Transfer *transfer, gint64 left_ms)
@@ -189,6 +188,8 @@ static void set_request(CURL *curl, const Transfer *transfer, gint64 left_ms)
         curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
     }
     set_range(curl, transfer);
+    if (transfer->parts && transfer->parts->shares) /* else each would wait for the first to show what it speaks */
+        curl_easy_setopt(curl, CURLOPT_PIPEWAIT, 1L);
     if (g_str_equal(request->method, "HEAD")) {
         curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
     } else if (g_str_equal(request->method, "POST")) {

@@ -35,6 +35,7 @@ typedef struct Transfer Transfer;
 typedef struct Parts {
     CURLM *multi;
     guint64 done, total;        /* bytes of the ranges */
+    gboolean shares;            /* HTTP/2: one connection serves several at a time */
     gboolean begun;             /* an answer came that all others are held to: */
     char *etag, *last_modified; /* its own; NULL: it had none */
     const Transfer *whole;      /* the one that gets the whole file; NULL: none does */

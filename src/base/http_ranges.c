@@ -30,7 +30,10 @@ static gboolean check_file(Transfer *transfer)
     Parts *parts = transfer->parts;
     const HttpResponse *response = transfer->response;
     if (!parts->begun) {
+        long version = 0;
+        curl_easy_getinfo(transfer->curl, CURLINFO_HTTP_VERSION, &version);
         parts->begun = TRUE;
+        parts->shares = version >= CURL_HTTP_VERSION_2_0;
         parts->etag = g_strdup(response->etag);
         parts->last_modified = g_strdup(response->last_modified);
         return TRUE;

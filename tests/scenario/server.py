@@ -12,7 +12,7 @@ import threading
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "property"))
 sys.dont_write_bytecode = True
-from test_transport import Server, answer, drip, raw, redirect, reset  # noqa: E402
+from server_tools import Server, answer, drip, raw, redirect, reset  # noqa: E402
 
 DIRECTORY, MISCHIEF, LOG = sys.argv[1:]
 
