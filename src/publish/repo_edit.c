@@ -204,6 +204,12 @@ static gsize max_bytes(const char *role)
 static const Staged *stage(Commit *commit, const char *role, const RepoFile *before, Node *content, GError **error)
 {
     const Repo *repo = commit->edit->repo;
+    if (before && before->metadata->version == G_MAXINT64) { /* nobody counts so far but to keep others from going on */
+        fault_set(error, FAULT_POLICY, "%s: no version comes after %" G_GINT64_FORMAT, before->path, G_MAXINT64);
+        fault_hint(error, "go on from a copy of the repository that is older, and rotate the keys of snapshot and "
+                          "timestamp");
+        return NULL;
+    }
     gint64 version = before ? before->metadata->version + 1 : 1;
     tuf_write_version(content, version, repo->now_s + repo_lifetime_s(role));
     g_autofree char *path = repo_metadata_path(role, repo_type_of(role) == TUF_TIMESTAMP ? 0 : version);
