@@ -314,8 +314,12 @@ static gboolean update_timestamp(TufClient *client, GError **error)
     g_auto(TufArrival) local = {.name = files[TUF_TIMESTAMP]}, arrival = {.name = files[TUF_TIMESTAMP]};
     gboolean same = FALSE;
     load_floor(client, TUF_TIMESTAMP, &local);
-    if (!arrive_from_net(client, &arrival, files[TUF_TIMESTAMP], TUF_MAX_TIMESTAMP_BYTES, NULL, NULL, error) ||
-        !verify(client, &arrival, client->trusted[TUF_ROOT], top_role(client, TUF_TIMESTAMP), error) ||
+    if (!arrive_from_net(client, &arrival, files[TUF_TIMESTAMP], TUF_MAX_TIMESTAMP_BYTES, NULL, NULL, error))
+        return FALSE;
+    if (client->trusted[TUF_TIMESTAMP] && arrival.size == local.size &&
+        memcmp(arrival.bytes, local.bytes, local.size) == 0) /* the file that was verified just now */
+        return tuf_check_expiry(client, client->trusted[TUF_TIMESTAMP], files[TUF_TIMESTAMP], error);
+    if (!verify(client, &arrival, client->trusted[TUF_ROOT], top_role(client, TUF_TIMESTAMP), error) ||
         !look(&arrival, TUF_TIMESTAMP, error) || !check_timestamp(client, arrival.metadata, &same, error))
         return FALSE;
     if (same) /* whatever else it says: what was trusted stays */
