@@ -42,6 +42,14 @@ const guint8 *bytes_take(ByteReader *reader, guint64 size)
     return bytes;
 }
 
+gboolean bytes_digest(ByteReader *reader, char *text)
+{
+    const guint8 *bytes = bytes_take(reader, 32);
+    for (guint i = 0; bytes && i < 32; i++)
+        g_snprintf(text + (gsize)2 * i, 3, "%02x", bytes[i]);
+    return bytes != NULL;
+}
+
 char *bytes_text(ByteReader *reader, gsize limit)
 {
     gsize size = (gsize)bytes_number_upto(reader, limit);
@@ -59,6 +67,14 @@ void bytes_put_number(GByteArray *out, guint64 number)
         bytes[n++] = (guint8)(number | MORE);
     bytes[n++] = (guint8)number;
     g_byte_array_append(out, bytes, n);
+}
+
+void bytes_put_digest(GByteArray *out, const char *digest)
+{
+    for (guint i = 0; i < 64; i += 2) {
+        guint8 byte = (guint8)(g_ascii_xdigit_value(digest[i]) << 4 | g_ascii_xdigit_value(digest[i + 1]));
+        g_byte_array_append(out, &byte, 1);
+    }
 }
 
 void bytes_put_text(GByteArray *out, const char *text, gsize size)

@@ -308,23 +308,15 @@ static gboolean read_groups(Reading *reading, ByteReader *body, GError **error)
 
 /* --- the whole ---------------------------------------------------------------------------------------------- */
 
-static gboolean take_digest(ByteReader *reader, char *text)
-{
-    const guint8 *bytes = bytes_take(reader, 32);
-    for (guint i = 0; bytes && i < 32; i++)
-        g_snprintf(text + (gsize)2 * i, 3, "%02x", bytes[i]);
-    return bytes != NULL;
-}
-
 static gboolean read_head(DeltaFile *file, ByteReader *reader, GError **error)
 {
-    const guint8 *magic = bytes_take(reader, strlen(DELTA_MAGIC));
-    if (!magic || memcmp(magic, DELTA_MAGIC, strlen(DELTA_MAGIC)) != 0)
-        return fault_set(error, FAULT_ARCHIVE, "this is no delta file of version 1");
-    if (!take_digest(reader, file->old_digest) || !take_digest(reader, file->new_digest))
-        return broken(error);
-    file->memory_bytes = bytes_number(reader);
-    return !reader->broken || broken(error);
+    DeltaHead head;
+    if (!delta_head_take(reader, &head, error))
+        return FALSE;
+    memcpy(file->old_digest, head.old_digest, sizeof head.old_digest);
+    memcpy(file->new_digest, head.new_digest, sizeof head.new_digest);
+    file->memory_bytes = head.memory_bytes;
+    return TRUE;
 }
 
 /* The part with entries and groups, unpacked. The caller frees. */
@@ -345,13 +337,6 @@ static guint8 *read_meta(ByteReader *reader, const DeltaLimits *limits, gsize *s
     if (!meta)
         broken(error);
     return meta;
-}
-
-DeltaFile *delta_file_peek(const guint8 *bytes, gsize size, GError **error)
-{
-    ByteReader reader = {.at = bytes, .end = bytes + size};
-    g_autoptr(DeltaFile) file = file_new();
-    return read_head(file, &reader, error) ? g_steal_pointer(&file) : NULL;
 }
 
 static gboolean check_head(const DeltaFile *file, const TreeInventory *old, const DeltaLimits *limits, GError **error)

@@ -15,7 +15,7 @@
                                              */
 #define DELTA_MAX_TREE (G_GUINT64_CONSTANT(1) << 40)
 
-enum { DELTA_MAX_STREAMS = 8, DELTA_MAX_WIDTH = 4, DELTA_MAX_GROUPS = 65536 };
+enum { DELTA_MAX_STREAMS = 8, DELTA_MAX_WIDTH = 4, DELTA_MAX_GROUPS = 65536, DELTA_HEAD_BYTES = 128 };
 
 typedef struct DeltaLimits {
     guint64 memory_bytes; /* besides the mapped old files */
@@ -70,13 +70,20 @@ typedef struct DeltaFile {
 /* The memory that a group takes. */
 guint64 delta_group_memory(const DeltaGroup *group);
 
+/* What a delta says of itself at its beginning. */
+typedef struct DeltaHead {
+    char old_digest[65], new_digest[65];
+    guint64 memory_bytes; /* that applying takes */
+} DeltaHead;
+
+/* Takes the head alone, from the first DELTA_HEAD_BYTES or whatever there is. FAULT_ARCHIVE. */
+gboolean delta_head_read(const guint8 *bytes, gsize size, DeltaHead *head, GError **error);
+
 /* Reads `bytes`, which must stay. FAULT_VERIFY if it starts from another tree than `old`, FAULT_REQUIREMENT if it takes
  * more memory than the limit, else FAULT_ARCHIVE. NULL then. */
 DeltaFile *delta_file_read(const guint8 *bytes, gsize size, const TreeInventory *old, const DeltaLimits *limits,
                            GError **error);
 
-/* Both digests and the memory, from the first bytes alone. The caller frees; entries and groups are NULL. */
-DeltaFile *delta_file_peek(const guint8 *bytes, gsize size, GError **error);
 void delta_file_free(DeltaFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DeltaFile, delta_file_free)
 

@@ -2,6 +2,9 @@
 /* Numbers of the delta format that reader and writer share. */
 #pragma once
 
+#include "delta/bytes.h"
+#include "delta/delta_file.h"
+
 enum {
     STEP_KEEP, /* entries of the old inventory that stay as they are */
     STEP_DROP, /* that go */
@@ -23,3 +26,6 @@ enum {
     DELTA_OWN_BYTES = 1024 * 1024, /* buffers that every group takes */
     DELTA_RANKS = 255,             /* words that are remembered; the rank after the last: a new word */
 };
+
+/* The head, and the reader goes on behind it. */
+gboolean delta_head_take(ByteReader *reader, DeltaHead *head, GError **error);

@@ -157,14 +157,6 @@ static void put_group(GByteArray *out, const DeltaGroup *group)
     }
 }
 
-static void put_digest(GByteArray *out, const char *text)
-{
-    for (guint i = 0; i < 64; i += 2) {
-        guint8 byte = (guint8)(g_ascii_xdigit_value(text[i]) << 4 | g_ascii_xdigit_value(text[i + 1]));
-        g_byte_array_append(out, &byte, 1);
-    }
-}
-
 static void put_all(DeltaMade *made, GByteArray *meta, const GPtrArray *coded)
 {
     GByteArray *out = made->bytes = g_byte_array_new();
@@ -178,8 +170,8 @@ static void put_all(DeltaMade *made, GByteArray *meta, const GPtrArray *coded)
     g_autoptr(GByteArray) packed = delta_zstd((DeltaSpan){meta->data, meta->len}, (DeltaSpan){NULL, 0}, TRUE);
     const GByteArray *smaller = packed->len < meta->len ? packed : meta;
     g_byte_array_append(out, (const guint8 *)DELTA_MAGIC, (guint)strlen(DELTA_MAGIC));
-    put_digest(out, made->old_digest);
-    put_digest(out, made->new_digest);
+    bytes_put_digest(out, made->old_digest);
+    bytes_put_digest(out, made->new_digest);
     bytes_put_number(out, made->memory_bytes);
     bytes_put_number(out, meta->len);
     bytes_put_number(out, smaller->len);

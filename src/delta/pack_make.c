@@ -127,19 +127,11 @@ static void make_frames(Packing *packing)
     g_thread_pool_free(pool, FALSE, TRUE);
 }
 
-static void put_digest(GByteArray *out, const char *text)
-{
-    for (guint i = 0; i < 64; i += 2) {
-        guint8 byte = (guint8)(g_ascii_xdigit_value(text[i]) << 4 | g_ascii_xdigit_value(text[i + 1]));
-        g_byte_array_append(out, &byte, 1);
-    }
-}
-
 static void put_head(GByteArray *table, const TreeInventory *inventory, const char *text, gsize size)
 {
     g_autoptr(GByteArray) frame = compress((const guint8 *)text, size);
     g_byte_array_append(table, (const guint8 *)PACK_MAGIC, (guint)strlen(PACK_MAGIC));
-    put_digest(table, inventory->digest);
+    bytes_put_digest(table, inventory->digest);
     bytes_put_number(table, size);
     bytes_put_number(table, frame->len);
     g_byte_array_append(table, frame->data, frame->len);
@@ -162,7 +154,7 @@ static GByteArray *table_of(const Packing *packing, const TreeInventory *invento
             bytes_put_number(table, bytes_folded((gint64)index - last));
             last = index;
         }
-        put_digest(table, digest);
+        bytes_put_digest(table, digest);
     }
     if (table->len <= PACK_MAX_TABLE)
         return g_steal_pointer(&table);

@@ -13,14 +13,6 @@ void pack_table_free(PackTable *table)
     g_free(table);
 }
 
-static gboolean take_digest(ByteReader *reader, char *text)
-{
-    const guint8 *bytes = bytes_take(reader, 32);
-    for (guint i = 0; bytes && i < 32; i++)
-        g_snprintf(text + (gsize)2 * i, 3, "%02x", bytes[i]);
-    return bytes != NULL;
-}
-
 /* Contents of a frame: each as the distance from the one before. */
 static gboolean read_contents(PackTable *table, PackFrame *frame, ByteReader *reader, const TreeInventory *inventory,
                               GHashTable *seen, gint64 *last)
@@ -51,7 +43,7 @@ static gboolean read_frames(PackTable *table, ByteReader *reader, const TreeInve
     for (; n > 0; n--) {
         PackFrame frame = {.at = table->pack_size};
         frame.stored = bytes_number_upto(reader, DELTA_MAX_TREE);
-        if (!read_contents(table, &frame, reader, inventory, seen, &last) || !take_digest(reader, frame.digest) ||
+        if (!read_contents(table, &frame, reader, inventory, seen, &last) || !bytes_digest(reader, frame.digest) ||
             frame.stored > DELTA_MAX_TREE - table->pack_size)
             return FALSE;
         table->pack_size += frame.stored;
@@ -72,7 +64,7 @@ static gboolean read_head(ByteReader *reader, gsize size, char *digest, const gu
     const guint8 *magic = bytes_take(reader, strlen(PACK_MAGIC));
     if (!magic || memcmp(magic, PACK_MAGIC, strlen(PACK_MAGIC)) != 0)
         return fault_set(error, FAULT_ARCHIVE, "this is no pack's table of version 1");
-    take_digest(reader, digest);
+    bytes_digest(reader, digest);
     *text_size = (gsize)bytes_number_upto(reader, TREE_MAX_TEXT);
     *frame_size = (gsize)bytes_number(reader);
     *frame = bytes_take(reader, *frame_size);

@@ -63,16 +63,16 @@ static gboolean run_apply(char **args, GError **error)
     if (!text && (*error || !g_file_get_contents(args[1], &text, &size, error)))
         return FALSE;
     delta = open(args[2], O_RDONLY | O_CLOEXEC);
-    guint8 head[128];
-    gssize n = delta < 0 ? -1 : pread(delta, head, sizeof head, 0);
+    guint8 bytes[DELTA_HEAD_BYTES];
+    DeltaHead head;
+    gssize n = delta < 0 ? -1 : pread(delta, bytes, sizeof bytes, 0);
     if (n < 0)
         return fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", args[2]);
-    g_autoptr(DeltaFile) peeked = delta_file_peek(head, (gsize)n, error);
-    if (!peeked || (new = make_tree(args[3], error)) < 0)
+    if (!delta_head_read(bytes, (gsize)n, &head, error) || (new = make_tree(args[3], error)) < 0)
         return FALSE;
     DeltaAssembly assembly = {
         .old_dirfd = old, .new_dirfd = new, .delta_fd = delta, .old_text = text, .old_size = size};
-    assembly.new_digest = strcmp(args[4], "-") == 0 ? peeked->new_digest : args[4];
+    assembly.new_digest = strcmp(args[4], "-") == 0 ? head.new_digest : args[4];
     assembly.link = TRUE;
     return delta_assemble(&assembly, NULL, NULL, error) && fs_sync_file_system(new, error);
 }
@@ -84,11 +84,12 @@ static gboolean run_inspect(char **args, GError **error)
     gsize size = 0;
     if (!g_file_get_contents(args[0], &bytes, &size, error))
         return FALSE;
-    g_autoptr(DeltaFile) file = delta_file_peek((const guint8 *)bytes, size, error);
-    if (file)
-        printf("from %s\nto   %s\nmemory %" G_GUINT64_FORMAT " bytes\n", file->old_digest, file->new_digest,
-               file->memory_bytes);
-    return file != NULL;
+    DeltaHead head;
+    if (!delta_head_read((const guint8 *)bytes, size, &head, error))
+        return FALSE;
+    printf("from %s\nto   %s\nmemory %" G_GUINT64_FORMAT " bytes\n", head.old_digest, head.new_digest,
+           head.memory_bytes);
+    return TRUE;
 }
 
 /* inventory TREE OUT */
