@@ -75,6 +75,13 @@ gboolean fs_copy_part(int from_fd, int to_fd, guint64 at, guint64 size, GError *
  * rights; `to` must not exist, and does not if it fails. A file that vanishes meanwhile is left out. Not synced. */
 gboolean fs_copy_tree(int from_dirfd, const char *from, int to_dirfd, const char *to, GError **error);
 
+/* In a tree that came out of an archive and is ours alone: what a single leading directory holds moves up to its place.
+ */
+gboolean fs_lift(int dirfd, GError **error);
+
+/* The same, once its owner has all rights in it. What is there then is the tree of a release. */
+gboolean fs_level(int dirfd, GError **error);
+
 typedef struct FsUsage {
     guint64 bytes;   /* allocated */
     guint64 entries; /* files, directories and links */

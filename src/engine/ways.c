@@ -88,7 +88,7 @@ static gboolean tree_check(const Ways *ways, int tree, GError **error)
     if (!plan->tree)
         return TRUE;
     g_autoptr(TreeInventory) inventory =
-        releases_level(tree, error) ? tree_inventory_read(tree, ".", 2, &text, &size, error) : NULL;
+        fs_level(tree, error) ? tree_inventory_read(tree, ".", 2, &text, &size, error) : NULL;
     if (!inventory)
         return FALSE;
     if (strcmp(inventory->digest, plan->tree) != 0)

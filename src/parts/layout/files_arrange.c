@@ -291,7 +291,7 @@ gboolean files_foresee(const PartContext *context, const LayoutChange *change, i
 {
     g_auto(Arranger) a = ARRANGER(context, change, report);
     a.looks = TRUE;
-    if (tree >= 0 && (!releases_level(tree, error) || (a.tree = fs_open_beneath(tree, ".", O_RDONLY, 0, error)) < 0))
+    if (tree >= 0 && (!fs_level(tree, error) || (a.tree = fs_open_beneath(tree, ".", O_RDONLY, 0, error)) < 0))
         return FALSE;
     return arranger_begin(&a, error) && arrange_all(&a, error);
 }

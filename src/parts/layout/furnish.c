@@ -46,57 +46,6 @@ static gboolean hand_over(const Furnishing *f, int fd, mode_t mode, GError **err
     return TRUE;
 }
 
-/* --- a single leading directory --- */
-
-static GPtrArray *list(int fd, GError **error)
-{
-    g_autofree char *self = g_strdup_printf("/proc/self/fd/%d", fd);
-    g_autoptr(GDir) dir = g_dir_open(self, 0, error);
-    if (!dir)
-        return NULL;
-    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
-    for (const char *name; (name = g_dir_read_name(dir));)
-        g_ptr_array_add(names, g_strdup(name));
-    return names;
-}
-
-static gboolean move_up(int tree, int inner, GError **error)
-{
-    g_autoptr(GPtrArray) names = list(inner, error);
-    if (!names)
-        return FALSE;
-    for (guint i = 0; i < names->len; i++)
-        if (renameat(inner, names->pdata[i], tree, names->pdata[i]) < 0)
-            return fault_errno(error, FAULT_SYSTEM, errno, "cannot move '%s' up", (const char *)names->pdata[i]);
-    return TRUE;
-}
-
-/* The directory steps aside first, because it may hold an entry of its own name. */
-static gboolean lift(int tree, GError **error)
-{
-    g_autoptr(GPtrArray) names = list(tree, error);
-    if (!names)
-        return FALSE;
-    struct stat st;
-    const char *only = names->len == 1 ? names->pdata[0] : NULL;
-    if (!only || fstatat(tree, only, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
-        return TRUE;
-    fs_fd int inner = fs_open_beneath(tree, only, O_RDONLY | O_DIRECTORY, 0, error);
-    if (inner < 0)
-        return FALSE;
-    g_autofree char *aside = NULL;
-    do {
-        g_free(aside);
-        aside = g_strdup_printf(".liftlock-%08x", g_random_int());
-    } while (fs_exists(inner, aside));
-    if (renameat(tree, only, tree, aside) < 0)
-        return fault_errno(error, FAULT_SYSTEM, errno, "cannot lift '%s'", only);
-    if (!move_up(tree, inner, error))
-        return FALSE;
-    return unlinkat(tree, aside, AT_REMOVEDIR) == 0 ||
-           fault_errno(error, FAULT_SYSTEM, errno, "cannot lift '%s'", only);
-}
-
 /* --- making things where the app's user can write --- */
 
 /* A directory that only we can enter; -1 on failure. If somebody puts a directory of theirs in its place it is refused.
@@ -297,14 +246,8 @@ static gboolean furnish_tree(Furnishing *f, GError **error)
 {
     if ((f->root && fchown(f->tree, 0, 0) < 0) || fchmod(f->tree, 0700) < 0)
         return fault_errno(error, FAULT_SYSTEM, errno, "cannot close the tree");
-    return fs_walk(f->tree, ".", claim, f, error) && lift(f->tree, error) && share_all(f, error) &&
+    return fs_walk(f->tree, ".", claim, f, error) && fs_lift(f->tree, error) && share_all(f, error) &&
            hand_over(f, f->tree, 0755, error);
-}
-
-gboolean releases_level(int tree, GError **error)
-{
-    Furnishing f = {.tree = tree, .shared = -1};
-    return fs_walk(tree, ".", claim, &f, error) && lift(tree, error);
 }
 
 gboolean releases_furnish(const PartContext *context, const Manifest *manifest, const char *version, GError **error)

@@ -35,9 +35,6 @@ gboolean releases_name_check(const char *version, GError **error);
 /* furnish.c */
 gboolean releases_furnish(const PartContext *context, const Manifest *manifest, const char *version, GError **error);
 
-/* Lifts a single leading directory of a tree that is ours alone, and gives its owner all rights in it. */
-gboolean releases_level(int tree, GError **error);
-
 /* seal.c */
 gboolean releases_seal(const PartContext *context, const char *version, char **tree_digest, GError **error);
 gboolean releases_seal_told(const PartContext *context, const char *version, digest_entry_fn tell, gpointer data,
