@@ -99,12 +99,12 @@ static gboolean index_is_new_enough(Catalog *catalog, Journal *journal, const ch
     return TRUE;
 }
 
-/* An index that a driver of ours has made is in our own writing, and needs no child to be read. */
+/* An index that is made of verified metadata is in our own writing, and needs no child to be read. */
 static Node *index_parse(const Catalog *catalog, const SourceBytes *index, GError **error)
 {
     const char *name = base_name(index->name);
     off_t length = lseek(index->fd, 0, SEEK_END);
-    if (!catalog->source->driver->makes_index)
+    if (catalog->config->trust.level != TRUST_TUF)
         return remote_parse(DOCUMENT_JSON, index->fd, name, FAULT_SOURCE, error);
     gsize size = 0;
     g_autofree char *text = read_all(index->fd, (gsize)MAX(length, 0), &size, index->name, error);
