@@ -229,13 +229,13 @@ static void begin_slot(Pool *pool, Slot *slot)
         .parts = first->parts,
         .part = &first->request->ranges[pool->next++],
     };
-    if (http_exchange_begin(&slot->transfer) &&
-        curl_multi_add_handle(first->parts->multi, slot->transfer.curl) == CURLM_OK) {
-        pool->n_busy++;
+    if (!http_exchange_begin(&slot->transfer)) {
+        pool->error = g_steal_pointer(&slot->transfer.error);
         return;
     }
-    http_refuse(&slot->transfer, FAULT_SYSTEM, "out of memory"); /* unless it is too late, which was said */
-    pool->error = g_steal_pointer(&slot->transfer.error);
+    pool->n_busy++;
+    if (curl_multi_add_handle(first->parts->multi, slot->transfer.curl) != CURLM_OK)
+        end_slot(pool, slot, CURLE_OUT_OF_MEMORY);
 }
 
 static void drop_slot(Pool *pool, Slot *slot)

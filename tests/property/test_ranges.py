@@ -143,19 +143,20 @@ def test_any_ranges_of_any_server(shim, server, out, ranges, knows):
 
 
 def test_four_are_asked_for_at_a_time(shim, server, out):
-    lock, now, most = threading.Lock(), [0], [0]
+    four, lock, now, most = threading.Barrier(4, timeout=8), threading.Lock(), [0], [0]
 
-    def slow(connection, request):
+    def together(connection, request):
         with lock:
             now[0] += 1
             most[0] = max(most[0], now[0])
-        time.sleep(0.05)
-        part()(connection, request)
+        four.wait()
+        time.sleep(0.05)  # a fifth would come now
         with lock:
             now[0] -= 1
+        part()(connection, request)
 
-    got = fetch(shim, server, out, slow, ranges=[(n * 1000, 10) for n in range(20)])
-    assert got["ok"] and most[0] == 4 and len(server.requests) == 20
+    got = fetch(shim, server, out, after(1, part(), together), ranges=[(n * 1000, 10) for n in range(13)])
+    assert got["ok"] and most[0] == 4 and len(server.requests) == 13
 
 
 def test_progress_is_one_sum(shim, server, out):

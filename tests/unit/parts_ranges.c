@@ -367,6 +367,31 @@ static void test_cannot(void)
                     g_strdup("sources of type 'http' give no parts of files"));
 }
 
+/* As many as one call takes, none touching another: they reach the child, and are told apart from what is no list. */
+static void test_as_many_as_there_may_be(void)
+{
+    g_auto(Bench) bench = {0};
+    bench_make(&bench);
+    bench_open(&bench, "type = \"repository\"\nurl = \"http://127.0.0.1:1/\"\n[trust]\nlevel = \"tuf\"\n"
+                       "root = \"/nonexistent\"");
+    guint64 step = 1000000000000, file_bytes = (RANGES_MAX + 1) * step;
+    g_autofree SourceRange *ranges = g_new(SourceRange, RANGES_MAX + 1);
+    for (guint i = 0; i <= RANGES_MAX; i++)
+        ranges[i] = (SourceRange){.at = i * step, .size = step - 1};
+    g_autoptr(GError) error = NULL;
+    fs_fd int fd = filled_output();
+    const char *url = "http://127.0.0.1:1/app.pack";
+    g_assert_false(source_fetch_ranges(bench.source, url, ranges, RANGES_MAX, file_bytes, fd, NULL, NULL, &error));
+    g_assert_error(error, FAULT, FAULT_NETWORK);
+    g_assert_cmpstr(error->message, ==, "cannot reach 127.0.0.1:1: connection refused");
+    g_clear_error(&error);
+    g_assert_false(source_fetch_ranges(bench.source, url, ranges, RANGES_MAX + 1, file_bytes, fd, NULL, NULL, &error));
+    g_autofree char *expected =
+        g_strdup_printf("fetch %s: these are no parts of a file of %" G_GUINT64_FORMAT " bytes", url, file_bytes);
+    g_assert_error(error, FAULT, FAULT_SOURCE);
+    g_assert_cmpstr(error->message, ==, expected);
+}
+
 /* --- web servers -------------------------------------------------------------------------------------------- */
 
 static void test_http(void)
@@ -434,7 +459,7 @@ static void test_changed_meanwhile(gconstpointer secure)
     g_auto(Bench) bench = {0};
     g_autofree char *url = NULL;
     bench_nginx(&bench, secure != NULL, "limit_rate 400k;", &url);
-    g_autofree SourceRange *ranges = spread(24, 100000);
+    g_autofree SourceRange *ranges = spread(24, 40000);
     g_autoptr(GError) error = NULL;
     fs_fd int fd = filled_output();
     Turn turn = {.bench = &bench};
@@ -451,7 +476,7 @@ static void test_server_dies(gconstpointer secure)
     g_auto(Bench) bench = {0};
     g_autofree char *url = NULL;
     bench_nginx(&bench, secure != NULL, "limit_rate 400k;", &url);
-    g_autofree SourceRange *ranges = spread(24, 100000);
+    g_autofree SourceRange *ranges = spread(24, 40000);
     g_autoptr(GError) error = NULL;
     fs_fd int fd = filled_output();
     Turn turn = {.bench = &bench, .kill = TRUE};
@@ -511,6 +536,7 @@ int main(int argc, char **argv)
     g_test_add_func("/ranges/folder/a repository may lie in one", test_repository_in_folder);
     g_test_add_func("/ranges/folder/another size, links and what lies elsewhere are refused", test_folder_bad);
     g_test_add_func("/ranges/a source that cannot says so", test_cannot);
+    g_test_add_func("/ranges/web/there is a limit to their number", test_as_many_as_there_may_be);
     g_test_add_func("/ranges/web/a thousand come quickly, over four connections", test_http);
     g_test_add_func("/ranges/web/a thousand come over one connection of HTTP 2", test_http2);
     g_test_add_data_func("/ranges/web/connections may end at any time", NULL, test_short_connections);
