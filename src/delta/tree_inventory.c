@@ -257,22 +257,23 @@ gboolean tree_entry_load(int dirfd, const TreeEntry *entry, guint8 *bytes, GErro
            fault_set(error, FAULT_ARCHIVE, "'%s' changed while it was read", shown);
 }
 
-static gboolean is_found(int dirfd, const TreeEntry *entry)
+static gboolean is_found(int dirfd, const TreeEntry *entry, TreeFind find)
 {
-    fs_fd int fd = fs_open_beneath(dirfd, entry->path, O_RDONLY | O_NONBLOCK, 0, NULL);
+    fs_fd int fd =
+        fs_open_beneath(dirfd, entry->path, find == TREE_FIND_SIZES ? O_PATH : O_RDONLY | O_NONBLOCK, 0, NULL);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (guint64)st.st_size != entry->size)
         return FALSE;
-    g_autofree char *digest = digest_fd(fd, NULL, NULL);
-    return g_strcmp0(digest, entry->content) == 0;
+    g_autofree char *digest = find == TREE_FIND_CONTENTS ? digest_fd(fd, NULL, NULL) : NULL;
+    return find == TREE_FIND_SIZES || g_strcmp0(digest, entry->content) == 0;
 }
 
-char *tree_inventory_found(const TreeInventory *inventory, int dirfd, gsize *size)
+char *tree_inventory_found(const TreeInventory *inventory, int dirfd, TreeFind find, gsize *size)
 {
     GString *text = g_string_new(NULL);
     for (guint i = 0; i < inventory->entries->len; i++) {
         const TreeEntry *entry = tree_inventory_at(inventory, i);
-        if (entry->kind == 'f' && !is_found(dirfd, entry))
+        if (entry->kind == 'f' && !is_found(dirfd, entry, find))
             continue;
         g_string_append_printf(text, "%c %c %" G_GUINT64_FORMAT " %s %s", entry->kind, entry->runs ? 'x' : '-',
                                entry->size, entry->content, entry->path);

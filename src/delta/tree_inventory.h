@@ -41,9 +41,10 @@ gint64 tree_inventory_find(const TreeInventory *inventory, const char *path); /*
 gboolean tree_entry_same(const TreeEntry *a, const TreeEntry *b);             /* all but the path */
 guint64 tree_inventory_bytes(const TreeInventory *inventory);                 /* of all files */
 
-/* The text of those entries whose files lie in the tree with this very content; directories and links stay. The caller
- * frees. */
-char *tree_inventory_found(const TreeInventory *inventory, int dirfd, gsize *size);
+/* The text of those entries whose files lie in the tree: as files of that size, or with that very content, which takes
+ * reading them all. Directories and links stay. The caller frees. */
+typedef enum { TREE_FIND_SIZES, TREE_FIND_CONTENTS } TreeFind;
+char *tree_inventory_found(const TreeInventory *inventory, int dirfd, TreeFind find, gsize *size);
 
 /* Only the rules that look at one path, and at one link (its target). NULL: none is broken. */
 const char *tree_path_fault(const char *path);

@@ -40,6 +40,7 @@ static gboolean take_release(Job *job, int tree, GError **error)
         return FALSE;
     const Ways ways = {.catalog = catalog,
                        .plan = job->plan,
+                       .links = job->part.kin != NULL,
                        .keeps = TRUE,
                        .progress = job->part.on_progress,
                        .say = say_to_job,
@@ -47,6 +48,13 @@ static gboolean take_release(Job *job, int tree, GError **error)
     g_autofree char *sha256 = NULL;
     gboolean good = tree < 0 ? ways_fetch(&ways, &sha256, error) : ways_unpack(&ways, tree, &sha256, error);
     return good && (!sha256 || job_fact_set(job, "archive.sha256", sha256, error));
+}
+
+/* Where a build, or a user in place, could write into what is shared, nothing is. */
+static const char *kin_of(const Job *job)
+{
+    gboolean written = job->manifest->build->len > 0 || job->layout->in_place;
+    return geteuid() == 0 && !written ? job->plan->from : NULL;
 }
 
 gboolean fetch_act(Job *job, GError **error)
@@ -98,6 +106,7 @@ static gboolean drop_stale(Job *job, GError **error)
 
 static gboolean unpack(Job *job, GError **error)
 {
+    job->part.kin = kin_of(job);
     fs_fd int tree = drop_stale(job, error) ? job->layout->prepare(&job->part, job->plan->to, error) : -1;
     if (tree < 0 || !take_release(job, tree, error) ||
         !job->layout->furnish(&job->part, job->manifest, job->plan->to, error))

@@ -32,6 +32,19 @@ gboolean ways_base_open(const Ways *ways, WaysBase *base, GError **error)
     return base->text || fault_set(error, FAULT_STATE, "there is no inventory of %s here", ways->plan->from);
 }
 
+gboolean ways_base_find(WaysBase *base, TreeFind find, gboolean *whole, GError **error)
+{
+    g_autoptr(TreeInventory) inventory = tree_inventory_parse(base->text, base->size, "the installed inventory", error);
+    gsize before = base->size;
+    if (!inventory)
+        return FALSE;
+    g_free(base->text);
+    base->text = tree_inventory_found(inventory, base->dirfd, find, &base->size);
+    if (whole)
+        *whole = base->size == before;
+    return TRUE;
+}
+
 gboolean ways_keep(const Ways *ways, const char *text, gsize size, GError **error)
 {
     return !ways->keeps || inventories_keep(ways->catalog->place, ways->plan->to, text, size, error);
@@ -65,6 +78,7 @@ static gboolean delta_take(const Ways *ways, int tree, char **sha256, GError **e
                               .old_text = base.text,
                               .old_size = base.size,
                               .new_digest = plan->tree,
+                              .link = ways->links,
                               .limits = {.tree_bytes = (guint64)host->max_release_bytes},
                               .progress = ways->progress,
                               .data = ways->data};
@@ -259,10 +273,20 @@ static const ReleaseDelta *delta_from(const Release *release, const char *versio
     return NULL;
 }
 
-static gboolean resolve_all(const Catalog *catalog, Plan *plan, const Release *release, const char *from_tree,
-                            GError **error)
+/* A delta needs all of the old release; what became a link to shared/ is missing. */
+static gboolean base_is_whole(const Ways *ways)
 {
+    g_auto(WaysBase) base = {.dirfd = -1};
+    gboolean whole = FALSE;
+    return ways_base_open(ways, &base, NULL) && ways_base_find(&base, TREE_FIND_SIZES, &whole, NULL) && whole;
+}
+
+static gboolean resolve_all(const Ways *ways, Plan *plan, const Release *release, const char *from_tree, GError **error)
+{
+    const Catalog *catalog = ways->catalog;
     const ReleaseDelta *delta = delta_from(release, plan->from, from_tree);
+    if (delta && !base_is_whole(ways))
+        delta = NULL;
     return (!delta || file_resolve(catalog, &delta->file, &plan->delta, error)) &&
            file_resolve(catalog, &release->table, &plan->table, error) &&
            (!catalog->source->driver->ranges || file_resolve(catalog, &release->pack, &plan->pack, error));
@@ -292,16 +316,16 @@ gboolean ways_choose(Catalog *catalog, Plan *plan, const Release *release, Remot
                      GError **error)
 {
     const Place *place = catalog->place;
+    const Ways ways = {.catalog = catalog, .plan = plan, .progress = progress, .data = data};
     gsize size = 0;
     g_autofree char *tree = NULL, *inventory = plan->from ? inventories_find(place, plan->from, &size, &tree) : NULL;
     plan->archive_bytes = release->size_bytes;
     plan->tree = g_strdup(release->tree);
-    if (inventory && plan->tree && !resolve_all(catalog, plan, release, tree, error))
+    if (inventory && plan->tree && !resolve_all(&ways, plan, release, tree, error))
         return FALSE;
     choose(plan, WAY_ARCHIVE, archive_lacks(place, plan), plan->archive_bytes);
     if (delta_leads(plan) && delta_lacks(place, plan) < plan->download_bytes - plan->cached_bytes)
         choose(plan, WAY_DELTA, delta_lacks(place, plan), plan->delta.bytes);
-    const Ways ways = {.catalog = catalog, .plan = plan, .progress = progress, .data = data};
     if (plan->way == WAY_ARCHIVE && frames_lead(plan))
         choose_frames(&ways, plan);
     return TRUE;

@@ -11,6 +11,7 @@
 typedef struct Ways {
     Catalog *catalog;
     const Plan *plan;
+    gboolean links; /* unchanged files become second names of those of the installed release (parts/layout/kin.h) */
     gboolean keeps; /* the tree becomes a release here: its inventory is kept, for the update after it */
     RemoteProgress progress;
     void (*say)(const char *text, gpointer data); /* why a way was given up */

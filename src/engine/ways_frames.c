@@ -35,21 +35,10 @@ gboolean frames_lead(const Plan *plan)
     return plan->pack.url && plan->table.url && plan->tree && plan->from;
 }
 
-/* What of the base is really there: a file that was changed here is one that is lacking. */
-static gboolean base_find(WaysBase *base, GError **error)
-{
-    g_autoptr(TreeInventory) inventory = tree_inventory_parse(base->text, base->size, "the installed inventory", error);
-    if (!inventory)
-        return FALSE;
-    g_free(base->text);
-    base->text = tree_inventory_found(inventory, base->dirfd, &base->size);
-    return TRUE;
-}
-
-static gboolean frames_open(const Ways *ways, gboolean find, int tree, Frames *frames, GError **error)
+static gboolean frames_open(const Ways *ways, TreeFind find, int tree, Frames *frames, GError **error)
 {
     const Plan *plan = ways->plan;
-    if (!ways_base_open(ways, &frames->base, error) || (find && !base_find(&frames->base, error)))
+    if (!ways_base_open(ways, &frames->base, error) || !ways_base_find(&frames->base, find, NULL, error))
         return FALSE;
     frames->table = catalog_file(ways->catalog, &plan->table, ways->progress, ways->data, error);
     if (frames->table < 0 || !pack_inventory(frames->table, plan->tree, &frames->text, &frames->size, error))
@@ -64,6 +53,7 @@ static gboolean frames_open(const Ways *ways, gboolean find, int tree, Frames *f
                                       .table_fd = frames->table,
                                       .pack_fd = frames->pack,
                                       .new_dirfd = tree,
+                                      .link = ways->links,
                                       .progress = ways->progress,
                                       .data = ways->data};
     frames->ranges = frames->pack < 0 ? NULL : pack_plan(&frames->assembly, GAP_BYTES, error);
@@ -92,7 +82,7 @@ static gboolean ranges_fetch(const Ways *ways, const Frames *frames, GError **er
                                 (guint64)plan->pack.bytes, frames->pack, ways->progress, ways->data, error));
 }
 
-static gboolean take(const Ways *ways, gboolean find, int tree, char **sha256, GError **error)
+static gboolean take(const Ways *ways, TreeFind find, int tree, char **sha256, GError **error)
 {
     g_auto(Frames) frames = {.base = {.dirfd = -1}, .table = -1, .pack = -1};
     if (!frames_open(ways, find, tree, &frames, error) || !ranges_fetch(ways, &frames, error))
@@ -103,12 +93,12 @@ static gboolean take(const Ways *ways, gboolean find, int tree, char **sha256, G
 
 gboolean frames_take(const Ways *ways, int tree, char **sha256, GError **error)
 {
-    return take(ways, FALSE, tree, sha256, error);
+    return take(ways, TREE_FIND_SIZES, tree, sha256, error);
 }
 
 gboolean frames_take_found(const Ways *ways, int tree, char **sha256, GError **error)
 {
-    return take(ways, TRUE, tree, sha256, error);
+    return take(ways, TREE_FIND_CONTENTS, tree, sha256, error);
 }
 
 gboolean frames_count(const Ways *ways, gint64 *lacks, gint64 *all, GError **error)
@@ -116,7 +106,7 @@ gboolean frames_count(const Ways *ways, gint64 *lacks, gint64 *all, GError **err
     const PlanFile *table = &ways->plan->table;
     g_auto(Frames) frames = {.base = {.dirfd = -1}, .table = -1, .pack = -1};
     gint64 table_lacks = ways_lacks(ways->catalog->place, table); /* before it is fetched */
-    if (!frames_open(ways, FALSE, -1, &frames, error))
+    if (!frames_open(ways, TREE_FIND_SIZES, -1, &frames, error))
         return FALSE;
     *lacks = table_lacks + frames_bytes(&frames);
     *all = table->bytes + frames_bytes(&frames);

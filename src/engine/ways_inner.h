@@ -2,6 +2,7 @@
 /* What the ways share: ways.c has the choice, the delta and the archive, ways_frames.c the frames of a pack. */
 #pragma once
 
+#include "delta/tree_inventory.h"
 #include "engine/ways.h"
 
 /* What a way starts from: the installed release. */
@@ -23,7 +24,11 @@ gint64 ways_lacks(const Place *place, const PlanFile *file);
 /* FAULT_POLICY if so many more bytes are not to be fetched. */
 gboolean ways_limit(const Plan *plan, const char *what, gint64 bytes, GError **error);
 
-/* The frames that the installed release lacks: as its inventory says, or as what of it is really there says. */
+/* What of the base is really there: what a build or furnishing replaced, or contents too that were changed, are things
+ * that are lacking. FALSE in *whole (may be NULL): something is. */
+gboolean ways_base_find(WaysBase *base, TreeFind find, gboolean *whole, GError **error);
+
+/* The frames that hold what the installed release lacks: at a glance, or after reading all of it. */
 gboolean frames_lead(const Plan *plan);
 gboolean frames_take(const Ways *ways, int tree, char **sha256, GError **error);
 gboolean frames_take_found(const Ways *ways, int tree, char **sha256, GError **error);

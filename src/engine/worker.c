@@ -45,8 +45,8 @@ static gboolean executable_copy(const char *from_directory, int bin_fd, const ch
  */
 static gboolean executables_copy(int job_fd, GError **error)
 {
-    static const char *const names[] = {"liftlock", "liftlock-fetch", "liftlock-unpack", "liftlock-transfer",
-                                        "liftlock-postgres"};
+    static const char *const names[] = {"liftlock",          "liftlock-fetch",    "liftlock-unpack",
+                                        "liftlock-assemble", "liftlock-transfer", "liftlock-postgres"};
     g_autofree char *directory = process_own_directory();
     fs_fd int bin = fs_make_dirs(job_fd, "bin", 0755, error)
                         ? fs_open_beneath(job_fd, "bin", O_RDONLY | O_DIRECTORY, 0, error)

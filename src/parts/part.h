@@ -25,6 +25,7 @@ typedef struct PartContext {
     void (*on_progress)(guint64 done, guint64 total, gpointer data); /* may be NULL */
     const GPtrArray *databases; /* DatabaseConfig, of the app's config; may be NULL */
     gboolean in_scene;          /* a rehearsal: whatever is started ends with the scene */
+    const char *kin;            /* version whose sealed files the staged tree may share (layout/kin.h); NULL */
     gboolean no_new_facts;      /* on the way back: facts may be read, but a failed write must not stop anything */
 } PartContext;
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A host whose source lists, beside each archive, what leads to its tree for fewer bytes: a delta, or a pack and its
 table. An update that goes another way is a failure: then the loops would strike nothing new."""
+import glob
 import hashlib
 import json
 import os
@@ -23,12 +24,13 @@ class DeltaHost(Host):
 
     def make_source(self):
         super().make_source()
-        shutil.copy(os.path.join(self.build, "src", "liftlock-assemble"), self.bin)
         inventories = {version: self.run_delta("inventory", self.tree_of(version), self.beside("inventory")).split()[0]
                        for version in (OLD, NEW)}
         self.run_delta("make", self.tree_of(OLD), self.tree_of(NEW), self.offered("delta"))
         for version in (OLD, NEW):
-            self.ways[version]["tree"] = inventories[version]
+            name = "ledger-%s.yaml" % version  # beside the archive, which a plan would have to fetch for it
+            shutil.copy(os.path.join(self.tree_of(version), "liftlock.yaml"), self.offered(name))
+            self.ways[version] = {"tree": inventories[version], "manifest": name, "manifest_sha256": self.file(name)["sha256"]}
         if self.way == "delta":
             self.ways[NEW]["deltas"] = [{"from": OLD, "from_tree": inventories[OLD], "memory": 1 << 25, **self.file("delta")}]
         else:
@@ -61,11 +63,22 @@ class DeltaHost(Host):
         return {**super().listed(version), **self.ways[version]}
 
     def learn_new(self):
-        self.offer(OLD, NEW)
-        planned = self.answer("plan", "ledger").get("way")
         super().learn_new()
-        if planned != self.way or self.has_said("is of no use here"):
-            raise Wrong("the release was to come by %s, and not by its %s" % (planned, self.way))
+        if self.has_said("is of no use here") or self.ways_gone() != [self.way]:
+            with open(os.path.join(self.work, "transcript")) as said:
+                raise Wrong("the release was to come by its %s, not by %s: %s" % (self.way, self.ways_gone(), said.read()))
+        kept = {os.stat(os.path.join(self.app, "releases", version, "filler", "1")).st_ino for version in (OLD, NEW)}
+        if self.way == "delta" and (len(kept) == 1) != (os.geteuid() == 0 and not self.user):
+            raise Wrong("a file that is the same in both releases is %s file(s)" % len(kept))
+
+    def ways_gone(self):
+        """Of the updates that were made, as their jobs' logs have them."""
+        gone = []
+        for log in glob.glob(os.path.join(self.root, "var", "lib", "liftlock", "ledger", "jobs", "*", "log")):
+            with open(log) as file:
+                plan = json.JSONDecoder().raw_decode(file.readline())[0]["plan"]
+            gone += [plan["way"]] if plan["kind"] == "update" else []
+        return gone
 
 
 class FramesHost(DeltaHost):

@@ -8,6 +8,7 @@
  */
 #include "base/fault.h"
 #include "base/fs.h"
+#include "parts/layout/kin.h"
 #include "parts/layout/releases.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@ typedef struct Furnishing {
     gboolean root; /* what we make is to be handed over */
     int tree;      /* releases/V.partial */
     int shared;
+    Kin kin; /* whose files stay as they are */
 } Furnishing;
 
 /* --- ownership --- */
@@ -32,6 +34,8 @@ static gboolean claim(int parent, const char *name, const char *path, const stru
     const Furnishing *f = data;
     const Place *place = f->place;
     mode_t mode = (st->st_mode & 0777) | (S_ISDIR(st->st_mode) ? 0700 : 0600);
+    if (kin_has(&f->kin, st))
+        return TRUE;
     if (f->root && fchownat(parent, name, place->uid, place->gid, AT_SYMLINK_NOFOLLOW) < 0)
         return fault_errno(error, FAULT_SYSTEM, errno, "cannot hand over '%s'", path);
     if (!S_ISLNK(st->st_mode) && mode != (st->st_mode & 07777) && fchmodat(parent, name, mode, AT_SYMLINK_NOFOLLOW) < 0)
@@ -156,6 +160,29 @@ static gboolean is_file(const Manifest *manifest, const SharedPath *shared, cons
     return shared->class_ == DATA_CONFIG || strchr(name + 1, '.') || holds_sqlite(manifest, shared->path);
 }
 
+/* What goes to shared/ is the app's to write: nothing of it stays a second name of a sealed file. */
+static gboolean part_with_kin(int parent, const char *name, const char *path, const struct stat *st, gpointer data,
+                              GError **error)
+{
+    const Furnishing *f = data;
+    struct stat own;
+    if (!kin_has(&f->kin, st))
+        return TRUE;
+    fs_fd int from = fs_open_beneath(parent, name, O_RDONLY, 0, error);
+    if (from < 0 || !releases_copy_over(parent, name, from, st, error))
+        return FALSE;
+    if (fstatat(parent, name, &own, AT_SYMLINK_NOFOLLOW) < 0)
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot hand over '%s'", path);
+    return claim(parent, name, path, &own, data, error);
+}
+
+static gboolean loosen(const Furnishing *f, int from, const char *name, const struct stat *st, GError **error)
+{
+    if (S_ISDIR(st->st_mode))
+        return fs_walk(from, name, part_with_kin, (gpointer)f, error);
+    return part_with_kin(from, name, name, st, (gpointer)f, error);
+}
+
 /* The first content of a shared path is moved there from the tree, or copied if shared/ is another file system. */
 static gboolean seed(int from, int to, const char *name, GError **error)
 {
@@ -208,7 +235,7 @@ static gboolean share(const Furnishing *f, const SharedPath *shared, GError **er
     gboolean there = fstatat(to, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
     gboolean shipped =
         fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
-    if (!there && shipped && !seed(from, to, name, error))
+    if (!there && shipped && (!loosen(f, from, name, &st, error) || !seed(from, to, name, error)))
         return FALSE;
     if (!there && !shipped && !is_file(f->manifest, shared, name) && !make_directory(f, to, name, error))
         return FALSE;
@@ -261,7 +288,11 @@ gboolean releases_furnish(const PartContext *context, const Manifest *manifest, 
     fs_fd int tree = fs_open_beneath(root, partial, O_RDONLY | O_DIRECTORY, 0, error);
     if (tree < 0)
         return FALSE;
-    Furnishing f = {.place = context->place, .manifest = manifest, .root = geteuid() == 0, .tree = tree};
+    g_auto(Kin) kin = {0};
+    fs_fd int releases = releases_open(context->place, error);
+    if (releases < 0 || !kin_read(context, releases, &kin, error))
+        return FALSE;
+    Furnishing f = {.place = context->place, .manifest = manifest, .root = geteuid() == 0, .tree = tree, .kin = kin};
     gboolean in_place = strcmp(context->place->store, context->place->root) != 0; /* nothing is shared there */
     fs_fd int shared = in_place ? -1 : open_shared(&f, root, error);
     if (shared < 0 && !in_place)

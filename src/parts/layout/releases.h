@@ -10,6 +10,8 @@
 #include "base/digest.h"
 #include "parts/layout/layout.h"
 
+#include <sys/stat.h>
+
 extern const LayoutDriver layout_releases;
 
 #define RELEASES_CURRENT "current"
@@ -39,6 +41,8 @@ gboolean releases_furnish(const PartContext *context, const Manifest *manifest, 
 gboolean releases_seal(const PartContext *context, const char *version, char **tree_digest, GError **error);
 gboolean releases_seal_told(const PartContext *context, const char *version, digest_entry_fn tell, gpointer data,
                             char **tree_digest, GError **error);
+/* Gives a name a file of its own with this content (an open file's), rights and times. */
+gboolean releases_copy_over(int parent, const char *name, int from, const struct stat *st, GError **error);
 gboolean releases_verify(const Place *place, const char *version, const char *tree_digest, GError **error);
 /* TRUE if `name` below `releases` is sealed; a fault names the first entry that is not. */
 gboolean releases_is_sealed(int releases, const char *name, GError **error);

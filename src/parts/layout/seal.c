@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/fault.h"
 #include "base/fs.h"
+#include "parts/layout/kin.h"
 #include "parts/layout/releases.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@ enum { WRITE_AND_SPECIAL = 07222 };
 
 /* --- private copies --- */
 
-static gboolean copy_over(int parent, const char *name, int from, const struct stat *st, GError **error)
+gboolean releases_copy_over(int parent, const char *name, int from, const struct stat *st, GError **error)
 {
     g_autofree char *temporary = g_strdup_printf(".liftlock-%08x.tmp", g_random_int());
     fs_fd int to = openat(parent, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -37,6 +38,7 @@ typedef struct Seal {
     const Place *place;
     const char *shown; /* the tree, for errors: "releases/2.0.0" */
     gboolean root;
+    const Kin *kin; /* whose files are sealed already */
 } Seal;
 
 static gboolean refuse(const Seal *seal, const char *path, const char *why, int code, GError **error)
@@ -52,7 +54,7 @@ static gboolean unlink_twins(int parent, const char *name, const char *path, con
     const Seal *seal = data;
     if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode) && !S_ISLNK(st->st_mode))
         return refuse(seal, path, "not a file, directory or link", FAULT_BUILD, error);
-    if (!S_ISREG(st->st_mode) || st->st_nlink == 1)
+    if (!S_ISREG(st->st_mode) || st->st_nlink == 1 || kin_has(seal->kin, st))
         return TRUE;
     fs_fd int from = fs_open_beneath(parent, name, O_RDONLY | O_NONBLOCK, 0, error);
     struct stat opened;
@@ -61,7 +63,7 @@ static gboolean unlink_twins(int parent, const char *name, const char *path, con
     /* Nor may it be a way to have root read what the app's user cannot. */
     if (seal->root && opened.st_uid != seal->place->uid)
         return refuse(seal, path, "a second name of a file that is not the app's", FAULT_BUILD, error);
-    return copy_over(parent, name, from, &opened, error);
+    return releases_copy_over(parent, name, from, &opened, error);
 }
 
 /* --- taking the write rights away --- */
@@ -79,6 +81,8 @@ static gboolean seal_entry(int parent, const char *name, const char *path, const
                            GError **error)
 {
     const Seal *seal = data;
+    if (kin_has(seal->kin, st))
+        return TRUE;
     if (seal->root && fchownat(parent, name, 0, seal->place->gid, AT_SYMLINK_NOFOLLOW) < 0)
         return fault_errno(error, FAULT_SYSTEM, errno, "cannot seal '%s'", path);
     if (!S_ISLNK(st->st_mode) && fchmodat(parent, name, sealed_mode(st, seal->root), AT_SYMLINK_NOFOLLOW) < 0)
@@ -120,8 +124,9 @@ gboolean releases_seal_told(const PartContext *context, const char *version, dig
     g_autofree char *partial = g_strconcat(version, ".partial", NULL);
     g_autofree char *pending = g_strconcat(version, ".pending", NULL);
     g_autofree char *shown = g_strconcat("releases/", version, NULL);
-    Seal seal = {.place = context->place, .shown = shown, .root = geteuid() == 0};
-    if (!seal_tree(releases, partial, &seal, error))
+    g_auto(Kin) kin = {0};
+    Seal seal = {.place = context->place, .shown = shown, .root = geteuid() == 0, .kin = &kin};
+    if (!kin_read(context, releases, &kin, error) || !seal_tree(releases, partial, &seal, error))
         return FALSE;
     g_autofree char *digest = digest_tree_told(releases, partial, tell, data, error);
     if (!digest || !fs_sync_file_system(releases, error) || !fs_remove_tree(releases, pending, error) ||
