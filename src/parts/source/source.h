@@ -36,7 +36,8 @@ typedef struct SourceDriver {
      * other parts already: nothing outside the ranges is touched, and never more is fetched than they hold (of a server
      * that knows no ranges: read). `file_bytes` is the size that signed metadata give; a file that is said to have
      * another is refused (FAULT_SOURCE). Does not verify. What came before a failure stays, and nobody says which parts
-     * that are: their digests do. NULL: the source cannot. */
+     * that are: their digests do. They are to be asked after the last call, also of what lay there before it: a child
+     * that was taken over may have written anywhere in output_fd. NULL: the source cannot. */
     gboolean (*ranges)(Source *source, const char *url, const SourceRange *ranges, guint n_ranges, guint64 file_bytes,
                        int output_fd, RemoteProgress progress, gpointer data, GError **error);
     /* For a release of an index made here that has no digest: fetches the archive into the cache, proves it, and says
