@@ -548,6 +548,8 @@ def in_a_network_of_its_own():
             shown = got["text"].removeprefix(f"fetch {open_one.url}/file: redirected to ")
             assert got["code"] == "source" and shown.endswith(", an address that only means something here"), (address, got)
             assert address == "localhost" or shown.startswith(address.strip("[]") + ","), (address, got)
+            got = shim("ranges", f"{open_one.url}/file", out, "0-10,100-10", len(FILE))
+            assert got["text"].endswith(", an address that only means something here"), (address, got)
         assert not [r for r in own.requests if "/x" in r["line"]]
 
 

@@ -621,6 +621,24 @@ static void test_copy_fifo(Place *place, gconstpointer data)
     assert_fault(error, FAULT_SYSTEM, "cannot copy 'none': no such file or directory");
 }
 
+static void test_copy_part(Place *place, gconstpointer data)
+{
+    fs_fd int from = fs_open_beneath(place->fd, "from", O_RDWR | O_CREAT, 0600, NULL);
+    fs_fd int to = fs_open_beneath(place->fd, "to", O_RDWR | O_CREAT, 0600, NULL);
+    char content[16] = "";
+    g_assert_cmpint(pwrite(from, "0123456789", 10, 0), ==, 10);
+    g_assert_cmpint(pwrite(to, "abcdefghijkl", 12, 0), ==, 12);
+    GError *error = NULL;
+    g_assert_true(fs_copy_part(from, to, 2, 3, &error));
+    g_assert_no_error(error);
+    g_assert_cmpint(pread(to, content, sizeof content, 0), ==, 12);
+    g_assert_cmpstr(content, ==, "ab234fghijkl");
+    g_assert_false(fs_copy_part(from, to, 8, 3, &error));
+    assert_fault(error, FAULT_SYSTEM, "cannot copy: the file has ended");
+    g_assert_cmpint(pread(to, content, sizeof content, 0), ==, 12);
+    g_assert_cmpstr(content, ==, "ab234fgh89kl");
+}
+
 static void test_copy_content(Place *place, gconstpointer data)
 {
     fs_fd int from = fs_open_beneath(place->fd, "from", O_RDWR | O_CREAT, 0600, NULL);
@@ -747,6 +765,7 @@ int main(int argc, char **argv)
     add("/fs/a copy has the owners of the original", test_copy_owner);
     add("/fs/a copy that is refused leaves nothing", test_copy_fifo);
     add("/fs/a copied content keeps its holes", test_copy_content);
+    add("/fs/a copied part touches nothing beside it", test_copy_part);
     add("/fs/a walk is in order and can be ended", test_walk);
     add("/fs/files with several names count once", test_usage);
     add("/fs/room is that of the nearest parent", test_room);

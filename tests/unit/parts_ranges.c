@@ -528,6 +528,25 @@ static void test_loopback(gconstpointer knows)
     loopback_stop(&server);
 }
 
+/* The operator's proxy is asked, and finds the host whose name nobody here knows. */
+static void test_proxy(void)
+{
+    g_auto(Bench) bench = {0};
+    bench_make(&bench);
+    memset(bench.pack, 'p', PACK_BYTES);
+    g_autofree char *body = g_strnfill(PACK_BYTES, 'p');
+    const Page pages[] = {{"http://example.invalid/app.pack", "200 OK", body, .parts = TRUE}, {0}};
+    Loopback server = loopback_start(pages);
+    g_autofree char *toml =
+        g_strdup_printf("type = \"repository\"\nurl = \"http://example.invalid/\"\nproxy = \"http://127.0.0.1:%d\"\n"
+                        "[trust]\nlevel = \"tuf\"\nroot = \"/nonexistent\"",
+                        server.port);
+    bench_open(&bench, toml);
+    g_autofree SourceRange *ranges = spread(10, 5000);
+    assert_fetch(&bench, "http://example.invalid/app.pack", ranges, 10);
+    loopback_stop(&server);
+}
+
 int main(int argc, char **argv)
 {
     static const char secure[] = "yes";
@@ -548,5 +567,6 @@ int main(int argc, char **argv)
     g_test_add_func("/ranges/web/a file of another size is refused", test_nginx_bad);
     g_test_add_data_func("/ranges/web/of a server that knows no ranges the parts are taken", NULL, test_loopback);
     g_test_add_data_func("/ranges/web/a connection for each is good enough", secure, test_loopback);
+    g_test_add_func("/ranges/web/the operator's proxy leads there", test_proxy);
     return g_test_run();
 }
