@@ -93,7 +93,7 @@ const Verb verbs[] = {
     {"repo", "init|add|promote|withdraw|rollout|refresh|rotate|sign|verify DIR ... | key NAME",
      "keep a signed repository of releases for any web server (TUF)", verb_repo,
      "keys key-command passphrase-file no-passphrase root-key threshold add drop channel changelog severity min-age "
-     "gate "
+     "gate deltas "
      "reason force dry-run rsync-list",
      0, 2, 100,
      "init DIR: keys and a first root. add DIR APP VERSION TREE|ARCHIVE: a release. promote DIR APP VERSION CHANNEL:\n"

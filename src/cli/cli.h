@@ -15,7 +15,7 @@ typedef struct Options {
     char *data_from, *identity;
     char *database, *dir, *url_from;
     char *message, *remote, *host_key, *ssh_key;
-    char *min_age, *gate, *max_download;
+    char *min_age, *gate, *max_download, *deltas;
     char **keys, **key_command, **root_key, **add, **drop; /* NULL-terminated; NULL: not given */
     gboolean rsync_list;
     int limit, threshold;

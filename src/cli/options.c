@@ -21,6 +21,8 @@ const OptionRow option_rows[] = {
      "trust this one archive now, later ones by the index's digests"},
     {"data-from", 0, G_OPTION_ARG_STRING, AT(data_from), "VERSION", "the release that wrote the data which lie there"},
     {"database", 0, G_OPTION_ARG_STRING, AT(database), "FILE", "a SQLite database of your own"},
+    {"deltas", 0, G_OPTION_ARG_STRING, AT(deltas), "N",
+     "make deltas from so many releases before it, at most; 0: none; default: 3"},
     {"detach", 0, G_OPTION_ARG_NONE, AT(detach), NULL, "print the job's id and do not wait for it"},
     {"dir", 0, G_OPTION_ARG_STRING, AT(dir), "DIR", "where the file goes; default: migrations"},
     {"drop", 0, G_OPTION_ARG_STRING_ARRAY, AT(drop), "KEY",

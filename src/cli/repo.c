@@ -3,12 +3,14 @@
 #include "base/fault.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/repo_tell.h"
 #include "publish/repo_release.h"
 #include "publish/repo_root.h"
 #include "publish/repo_verify.h"
 
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* What can be done; the act is the first argument, the repository the second. */
 typedef struct RepoAct {
@@ -20,6 +22,8 @@ typedef struct RepoAct {
 
 #define KEYS "keys key-command passphrase-file "
 #define NEW_KEYS KEYS "no-passphrase "
+
+enum { DELTAS_USUAL = 3, DELTAS_MAX = 16 };
 
 static const char *argument(const Call *call, guint i)
 {
@@ -40,58 +44,6 @@ static RepoKeySources sources_of(const Call *call)
                             .no_passphrase = given->no_passphrase};
 }
 
-/* --- telling ------------------------------------------------------------------------------------------------ */
-
-static Node *list_of(const GPtrArray *texts)
-{
-    Node *list = node_new_list();
-    for (guint i = 0; i < texts->len; i++)
-        node_append(list, node_new_scalar(SCALAR_STRING, texts->pdata[i]));
-    return list;
-}
-
-static void answer(Call *call, const RepoReport *report)
-{
-    const char *const pairs[][2] = {{"app", report->app},         {"version", report->version},
-                                    {"archive", report->archive}, {"sha256", report->sha256},
-                                    {"channel", report->channel}, {"pending", report->pending}};
-    call->answer = node_new_map();
-    for (guint i = 0; i < G_N_ELEMENTS(pairs); i++)
-        if (pairs[i][1])
-            node_set_text(call->answer, pairs[i][0], pairs[i][1]);
-    if (report->root) {
-        node_set_int(call->answer, "root", report->root);
-        node_set_int(call->answer, "missing_signatures", report->missing);
-    }
-    node_set_bool(call->answer, "nothing_to_do", report->nothing_to_do);
-    node_set(call->answer, "keys", list_of(report->keys));
-    node_set(call->answer, "notes", list_of(report->notes));
-    node_set(call->answer, "upload", list_of(report->written));
-}
-
-static void say_root(Call *call, const RepoReport *report)
-{
-    if (!report->root)
-        return;
-    if (!report->missing) {
-        call_say(call, "root %" G_GINT64_FORMAT " is published", report->root);
-        return;
-    }
-    call_say(call, "root %" G_GINT64_FORMAT " waits for %" G_GINT64_FORMAT " more signature%s: %s", report->root,
-             report->missing, report->missing == 1 ? "" : "s", report->pending);
-    call_say(call, "  each of its people: liftlock repo sign FILE --keys KEY; then: liftlock repo sign %s",
-             argument(call, 1));
-}
-
-/* The order matters: what others point to comes first, and the timestamp makes it known. */
-static void say_upload(Call *call, const RepoReport *report)
-{
-    if (report->written->len && !call->options.rsync_list)
-        call_say(call, "to upload, in this order:");
-    for (guint i = 0; i < report->written->len && !call->options.rsync_list; i++)
-        call_say(call, "  %s", (const char *)report->written->pdata[i]);
-}
-
 /* All files of the repository for rsync --files-from, on standard output and nothing else there. */
 static gboolean print_list(Call *call, GError **error)
 {
@@ -107,13 +59,7 @@ static gboolean print_list(Call *call, GError **error)
 
 static int finish(Call *call, const RepoReport *report, GError **error)
 {
-    for (guint i = 0; i < report->keys->len; i++)
-        call_say(call, "  key       %s", (const char *)report->keys->pdata[i]);
-    say_root(call, report);
-    for (guint i = 0; i < report->notes->len; i++)
-        call_say(call, "note: %s", (const char *)report->notes->pdata[i]);
-    say_upload(call, report);
-    answer(call, report);
+    repo_tell(call, report);
     return print_list(call, error) ? 0 : -1;
 }
 
@@ -179,7 +125,7 @@ static int sign_file(Call *call, GError **error)
     call_say(call, "root %" G_GINT64_FORMAT " is signed: %s", report.root, report.pending);
     if (report.missing)
         call_say(call, "  it needs %" G_GINT64_FORMAT " more of its own keys", report.missing);
-    answer(call, &report);
+    repo_tell_answer(call, &report);
     return 0;
 }
 
@@ -209,22 +155,24 @@ static int act_refresh(Call *call, GError **error)
 
 /* --- releases ----------------------------------------------------------------------------------------------- */
 
-static void say_release(Call *call, const RepoReport *report)
+/* A delta of a large release takes minutes; who waits for it at a terminal is told. */
+static void say_work(const char *text, gpointer data)
 {
-    g_autofree char *size = g_format_size((guint64)report->size_bytes);
-    if (call->options.dry_run) {
-        call_say(call, "%s %s would be added: %s", report->app, report->version, report->archive);
-        return;
+    Call *call = data;
+    if (isatty(fileno(call->people)))
+        call_say(call, "  %s ...", text);
+}
+
+static gboolean read_deltas(const char *text, guint *n, GError **error)
+{
+    guint64 number = DELTAS_USUAL;
+    if (text && !g_ascii_string_to_unsigned(text, 10, 0, DELTAS_MAX, &number, NULL)) {
+        g_autofree char *quoted = schema_quote(text);
+        return fault_set(error, FAULT_USAGE, "repo add: --deltas must be a number from 0 to %d, not %s", DELTAS_MAX,
+                         quoted);
     }
-    if (report->nothing_to_do)
-        call_say(call, "%s %s is there already, with the same content", report->app, report->version);
-    else
-        call_say(call, "%s %s is added: %s (%s)", report->app, report->version, report->archive, size);
-    if (report->channel)
-        call_say(call, "  channel   %s", report->channel);
-    else
-        call_say(call, "  channel   none: 'liftlock repo promote %s %s %s CHANNEL' lets hosts have it",
-                 argument(call, 1), report->app, report->version);
+    *n = (guint)number;
+    return TRUE;
 }
 
 static int act_add(Call *call, GError **error)
@@ -241,11 +189,13 @@ static int act_add(Call *call, GError **error)
                               .gate = given->gate,
                               .gate_message = given->reason,
                               .keys = sources_of(call),
+                              .tell = say_work,
+                              .tell_data = call,
                               .dry_run = given->dry_run};
     g_auto(RepoReport) report = {0};
-    if (!repo_add(&options, &report, error))
+    if (!read_deltas(given->deltas, &options.n_deltas, error) || !repo_add(&options, &report, error))
         return -1;
-    say_release(call, &report);
+    repo_tell_release(call, &report);
     return finish(call, &report, error);
 }
 
@@ -306,11 +256,11 @@ static void answer_audit(Call *call, const RepoAudit *audit)
                    {"bytes", audit->bytes}};
     call->answer = node_new_map();
     node_set_bool(call->answer, "good", audit->wrong->len == 0);
-    node_set(call->answer, "wrong", list_of(audit->wrong));
-    node_set(call->answer, "notes", list_of(audit->notes));
+    node_set(call->answer, "wrong", repo_tell_list(audit->wrong));
+    node_set(call->answer, "notes", repo_tell_list(audit->notes));
     for (guint i = 0; i < G_N_ELEMENTS(numbers); i++)
         node_set_int(call->answer, numbers[i].name, numbers[i].number);
-    node_set(call->answer, "upload", list_of(audit->files));
+    node_set(call->answer, "upload", repo_tell_list(audit->files));
 }
 
 static int act_verify(Call *call, GError **error)
@@ -340,7 +290,7 @@ static const RepoAct acts[] = {
     {"key", "NAME", act_key, 2, 2, "no-passphrase passphrase-file"},
     {"init", "DIR", act_init, 2, 2, NEW_KEYS "root-key threshold rsync-list"},
     {"add", "DIR APP VERSION TREE|ARCHIVE", act_add, 5, 5,
-     NEW_KEYS "channel changelog severity min-age gate reason dry-run rsync-list"},
+     NEW_KEYS "channel changelog severity min-age gate reason deltas dry-run rsync-list"},
     {"promote", "DIR APP VERSION CHANNEL", act_promote, 5, 5, KEYS "force rsync-list"},
     {"withdraw", "DIR APP VERSION", act_withdraw, 4, 4, KEYS "reason rsync-list"},
     {"rollout", "DIR APP VERSION STAGE...", act_rollout, 5, 24, KEYS "rsync-list"},

@@ -10,6 +10,7 @@
 
 #define PACK_MAGIC "llpack\1\n"
 
+#define PACK_MAX_CONTENT (G_GUINT64_CONSTANT(1) << 30)
 #define PACK_MAX_TABLE (G_GUINT64_CONSTANT(64) * 1024 * 1024)
 
 enum { PACK_MAX_FRAMES = TREE_MAX_ENTRIES, PACK_WINDOW_LOG = 26 };
@@ -38,6 +39,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(PackTable, pack_table_free)
  * is damaged". */
 gboolean pack_table_inventory(const guint8 *table, gsize size, const guint8 **frame, gsize *frame_size,
                               gsize *text_size, GError **error);
+
+/* Whether a tree can be packed: FAULT_ARCHIVE "'PATH' is larger than 1 GiB". */
+gboolean pack_check(const TreeInventory *inventory, GError **error);
 
 /* Makes both for a tree; the same bytes for the same tree, always. `pack_fd` is written from its offset on.
  * FAULT_ARCHIVE if the tree is none that could be packed. The caller frees the table's bytes. */

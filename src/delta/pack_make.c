@@ -3,7 +3,6 @@
 #include "base/digest.h"
 #include "base/fault.h"
 #include "base/fs.h"
-#include "base/shown.h"
 #include "delta/bytes.h"
 #include "delta/pack.h"
 
@@ -12,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 #include <zstd.h>
-
-#define MAX_CONTENT (G_GUINT64_CONSTANT(1) << 30)
 
 enum {
     THREADS = 2,
@@ -179,23 +176,12 @@ static gboolean finish(const Packing *packing, int pack_fd, GError **error)
     return TRUE;
 }
 
-static gboolean check_sizes(const TreeInventory *inventory, GError **error)
-{
-    for (guint i = 0; i < inventory->entries->len; i++) {
-        const TreeEntry *entry = tree_inventory_at(inventory, i);
-        g_autofree char *shown = shown_text(entry->path);
-        if (entry->kind == 'f' && entry->size > MAX_CONTENT)
-            return fault_set(error, FAULT_ARCHIVE, "'%s' is larger than 1 GiB", shown);
-    }
-    return TRUE;
-}
-
 GByteArray *pack_make(int tree_dirfd, int pack_fd, GError **error)
 {
     g_autofree char *text = NULL;
     gsize size = 0;
     g_autoptr(TreeInventory) inventory = tree_inventory_read(tree_dirfd, ".", THREADS, &text, &size, error);
-    if (!inventory || !check_sizes(inventory, error))
+    if (!inventory || !pack_check(inventory, error))
         return NULL;
     Packing packing = {.tree = tree_dirfd, .contents = order_contents(inventory)};
     packing.frames = cut_frames(packing.contents);

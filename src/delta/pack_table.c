@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of a pack, and what to fetch by it. */
 #include "base/fault.h"
+#include "base/shown.h"
 #include "delta/bytes.h"
 #include "delta/pack.h"
 
@@ -133,4 +134,15 @@ GArray *pack_ranges(const PackTable *table, const gboolean *frames, guint64 gap_
         }
     }
     return ranges;
+}
+
+gboolean pack_check(const TreeInventory *inventory, GError **error)
+{
+    for (guint i = 0; i < inventory->entries->len; i++) {
+        const TreeEntry *entry = tree_inventory_at(inventory, i);
+        g_autofree char *shown = shown_text(entry->path);
+        if (entry->kind == 'f' && entry->size > PACK_MAX_CONTENT)
+            return fault_set(error, FAULT_ARCHIVE, "'%s' is larger than 1 GiB", shown);
+    }
+    return TRUE;
 }

@@ -12,10 +12,10 @@
 #include "publish/repo_block.h"
 #include "publish/repo_inner.h"
 #include "publish/repo_release.h"
+#include "publish/repo_ways.h"
 #include "publish/work_tree.h"
 #include "trust/tuf_write.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -39,6 +39,7 @@ typedef struct Arrival {
     char *partial;                      /* beneath the repository, until it has its name */
     char *archive_path, *manifest_path; /* target paths */
     int archive;
+    RepoWays ways;
 } Arrival;
 
 static void arrival_clear(Arrival *arrival)
@@ -54,6 +55,7 @@ static void arrival_clear(Arrival *arrival)
         g_free(texts[i]);
     fs_fd_clear(&arrival->input);
     fs_fd_clear(&arrival->archive);
+    repo_ways_clear(&arrival->ways);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Arrival, arrival_clear)
 
@@ -197,6 +199,31 @@ char *repo_target_file(const char *path, const char *sha256)
                 : g_strdup_printf("targets/%s.%s", sha256, path);
 }
 
+/* How hosts come to it that have another release. */
+static gboolean make_ways(Arrival *arrival, GError **error)
+{
+    const RepoAddOptions *options = arrival->options;
+    const RepoWaysWish wish = {
+        .app = options->app,
+        .version = options->version,
+        .archive = arrival->archive,
+        .archive_name = strchr(arrival->archive_path, '/') + 1,
+        .archive_bytes = arrival->report->size_bytes,
+        .role = repo_app(arrival->edit->repo, options->app),
+        .n_deltas = options->n_deltas,
+        .tell = options->tell,
+        .tell_data = options->tell_data,
+    };
+    if (!repo_ways_make(&arrival->ways, &wish, arrival->report, error))
+        return FALSE;
+    for (guint i = 0; i < arrival->ways.ways->len; i++) {
+        const RepoWay *way = arrival->ways.ways->pdata[i];
+        repo_report_file(arrival->report, way->path, way->sha256, way->size, "%s%s%s", way->kind,
+                         way->from ? " from " : "", way->from ? way->from : "");
+    }
+    return TRUE;
+}
+
 /* Under names that say what is in them, and that nobody asks for yet. */
 static gboolean put_files(Arrival *arrival, const char *manifest_sha256, GError **error)
 {
@@ -204,33 +231,13 @@ static gboolean put_files(Arrival *arrival, const char *manifest_sha256, GError 
     char *archive = repo_target_file(arrival->archive_path, arrival->report->sha256),
          *manifest = repo_target_file(arrival->manifest_path, manifest_sha256);
     g_ptr_array_add(arrival->edit->written, archive);
+    if (!fs_rename(dirfd, arrival->partial, dirfd, archive, error) ||
+        !repo_ways_put(&arrival->ways, arrival->edit->written, error)) {
+        g_free(manifest);
+        return FALSE;
+    }
     g_ptr_array_add(arrival->edit->written, manifest);
-    return fs_rename(dirfd, arrival->partial, dirfd, archive, error) &&
-           fs_write_atomic(dirfd, manifest, arrival->manifest_bytes, arrival->manifest_size, 0644, error);
-}
-
-/* What a run that was killed has left, and nobody was told of. */
-static void sweep(const Arrival *arrival)
-{
-    const RepoFile *app = repo_app(arrival->edit->repo, arrival->options->app);
-    g_autoptr(GHashTable) named = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    for (guint i = 0; app && i < app->metadata->files->len; i++) {
-        const TufFile *file = app->metadata->files->pdata[i];
-        g_autofree char *path = repo_target_file(file->name, file->sha256 ? file->sha256 : "");
-        g_hash_table_add(named, g_path_get_basename(path));
-    }
-    int fd = fs_open_beneath(arrival->edit->repo->dirfd, arrival->folder, O_RDONLY | O_DIRECTORY, 0, NULL);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    for (const struct dirent *entry; dir && (entry = readdir(dir));) {
-        const char *name = entry->d_name;
-        g_autofree char *sha256 = g_strndup(name, strcspn(name, "."));
-        gboolean ours =
-            digest_is_valid(sha256) || g_str_has_suffix(name, ".partial") || g_str_has_prefix(name, ".liftlock-");
-        if (ours && !g_hash_table_contains(named, name))
-            unlinkat(fd, name, 0);
-    }
-    if (dir)
-        closedir(dir);
+    return fs_write_atomic(dirfd, manifest, arrival->manifest_bytes, arrival->manifest_size, 0644, error);
 }
 
 /* --- its metadata ------------------------------------------------------------------------------------------- */
@@ -261,7 +268,11 @@ static Node *describe(const Arrival *arrival, GError **error)
     guint64 said = 0;
     gboolean has_said = epoch && g_ascii_string_to_unsigned(epoch, 10, 0, G_MAXINT64, &said, NULL);
     g_autofree char *now = clock_format(has_said ? (gint64)said : arrival->edit->repo->now_s);
-    const char *const files[] = {arrival->archive_path, NULL};
+    g_autoptr(GPtrArray) files = g_ptr_array_new();
+    for (guint i = 0; i < arrival->ways.ways->len; i++)
+        g_ptr_array_add(files, ((const RepoWay *)arrival->ways.ways->pdata[i])->path);
+    g_ptr_array_add(files, arrival->archive_path);
+    g_ptr_array_add(files, NULL);
     const RepoBlock block = {
         .app = options->app,
         .version = options->version,
@@ -274,7 +285,8 @@ static Node *describe(const Arrival *arrival, GError **error)
         .gate_message = options->gate_message,
         .unpacked_bytes = arrival->tree ? arrival->tree->bytes : 0,
         .unpacked_entries = arrival->tree ? arrival->tree->entries : 0,
-        .files = files,
+        .tree = arrival->ways.tree,
+        .files = (const char *const *)files->pdata,
     };
     return repo_block_new(&block, error);
 }
@@ -288,6 +300,8 @@ static gboolean list(Arrival *arrival, const char *manifest_sha256, GError **err
     Node *file = node_new_map();
     node_set_text(file, "kind", "archive");
     node_set_text(file, "version", options->version);
+    repo_ways_forget(content, arrival->report);
+    repo_ways_list(&arrival->ways, content, options->version);
     tuf_write_target(content, arrival->archive_path, arrival->report->size_bytes, arrival->report->sha256, file);
     tuf_write_target(content, arrival->manifest_path, (gint64)arrival->manifest_size, manifest_sha256, block);
     return TRUE;
@@ -322,7 +336,7 @@ static gboolean publish(Arrival *arrival, GError **error)
     const Node *listed = app ? repo_block_find(app->metadata->node, arrival->options->version, NULL) : NULL;
     gboolean changed = !listed;
     if (listed ? !check_listed(arrival, listed, error)
-               : !delegate(arrival, error) || !list(arrival, manifest_sha256, error))
+               : !delegate(arrival, error) || !make_ways(arrival, error) || !list(arrival, manifest_sha256, error))
         return FALSE;
     if (!set_channel(arrival, &changed, error) || !put_files(arrival, manifest_sha256, error))
         return FALSE;
@@ -334,12 +348,30 @@ static gboolean publish(Arrival *arrival, GError **error)
     return good;
 }
 
+/* What would be made. */
+static void announce(const Arrival *arrival)
+{
+    const RepoAddOptions *options = arrival->options;
+    const RepoFile *app = repo_app(arrival->edit->repo, options->app);
+    g_autoptr(GPtrArray) bases = repo_ways_bases(app, options->version, options->n_deltas);
+    if (app && repo_block_find(app->metadata->node, options->version, NULL))
+        return;
+    for (guint i = 0; i < bases->len; i++)
+        repo_report_file(arrival->report, NULL, NULL, 0, "delta from %s",
+                         node_get_text(bases->pdata[i], "version", ""));
+}
+
 static gboolean arrive(Arrival *arrival, GError **error)
 {
     name_files(arrival);
-    if (arrival->options->dry_run)
+    g_autoptr(Node) trial = describe(arrival, error); /* what cannot be meant is said before the work begins */
+    if (!trial)
+        return FALSE;
+    if (arrival->options->dry_run) {
+        announce(arrival);
         return TRUE;
-    sweep(arrival);
+    }
+    repo_sweep_targets(arrival->edit->repo, arrival->options->app);
     gboolean good = pack(arrival, error) && publish(arrival, error);
     unlinkat(arrival->edit->repo->dirfd, arrival->partial, 0);
     return good;
@@ -348,9 +380,10 @@ static gboolean arrive(Arrival *arrival, GError **error)
 gboolean repo_add(const RepoAddOptions *options, RepoReport *report, GError **error)
 {
     repo_report_init(report);
-    g_auto(Arrival) arrival = {.options = options, .report = report, .input = -1, .archive = -1};
     g_autoptr(RepoEdit) edit = check_wish(options, error) ? repo_begin(options->path, &options->keys, error) : NULL;
+    g_auto(Arrival) arrival = {.options = options, .report = report, .input = -1, .archive = -1}; /* cleared first */
     arrival.edit = edit;
+    repo_ways_init(&arrival.ways, edit ? edit->repo->dirfd : -1);
     if (!edit || !open_what(&arrival, error) || !check_manifest(&arrival, error))
         return FALSE;
     report->app = g_strdup(options->app);

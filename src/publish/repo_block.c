@@ -72,6 +72,21 @@ gboolean repo_block_is_withdrawn(const Node *block)
     return node_get(block, "withdrawn") != NULL;
 }
 
+static gboolean has_items(const Node *list)
+{
+    return list && list->kind == NODE_LIST && list->items->len > 0;
+}
+
+gboolean repo_block_is_named(const Node *block)
+{
+    return has_items(node_get(block, "channels"));
+}
+
+gboolean repo_block_was_named(const Node *block)
+{
+    return has_items(node_get(block, "former"));
+}
+
 /* --- changing ----------------------------------------------------------------------------------------------- */
 
 static int compare_texts(gconstpointer a, gconstpointer b)
@@ -79,11 +94,11 @@ static int compare_texts(gconstpointer a, gconstpointer b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The channels of a block with or without one of them, in order. */
-static void change_channels(Node *block, const char *channel, gboolean named)
+/* A list of channels of a block with or without one of them, in order. */
+static void change_list(Node *block, const char *key, const char *channel, gboolean named)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    const Node *before = node_get(block, "channels");
+    const Node *before = node_get(block, key);
     for (guint i = 0; before && before->kind == NODE_LIST && i < before->items->len; i++) {
         const char *name = ((const Node *)before->items->pdata[i])->text;
         if (name && !g_str_equal(name, channel))
@@ -95,7 +110,14 @@ static void change_channels(Node *block, const char *channel, gboolean named)
     Node *list = node_new_list();
     for (guint i = 0; i < names->len; i++)
         node_append(list, node_new_scalar(SCALAR_STRING, names->pdata[i]));
-    node_set(block, "channels", list);
+    node_set(block, key, list);
+}
+
+static void change_channels(Node *block, const char *channel, gboolean named)
+{
+    change_list(block, "channels", channel, named);
+    if (!named || node_get(block, "former"))
+        change_list(block, "former", channel, !named);
 }
 
 void repo_block_set_channel(Node *content, const char *version, const char *channel)
@@ -224,6 +246,7 @@ Node *repo_block_new(const RepoBlock *block, GError **error)
         {"changelog", block->changelog ? block->changelog : block->manifest->changelog},
         {"severity", block->severity},
         {"description", block->manifest->description},
+        {"tree", block->tree},
     };
     g_autoptr(Node) node = node_new_map();
     for (guint i = 0; i < G_N_ELEMENTS(texts); i++)

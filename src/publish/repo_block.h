@@ -13,6 +13,7 @@ typedef struct RepoBlock {
     const char *app, *version;
     const Manifest *manifest;
     const char *released, *changelog, *severity, *min_age, *gate, *gate_message;
+    const char *tree;                        /* digest; NULL: unknown */
     gint64 unpacked_bytes, unpacked_entries; /* 0: unknown */
     const char *const *files;                /* target paths, NULL-terminated */
 } RepoBlock;
@@ -29,6 +30,10 @@ typedef void (*RepoBlockVisit)(const char *path, Node *block, gpointer data);
 void repo_blocks(const Node *content, RepoBlockVisit visit, gpointer data);
 
 gboolean repo_block_is_withdrawn(const Node *block);
+
+/* Whether a channel names it; whether one that names another release now has named it. */
+gboolean repo_block_is_named(const Node *block);
+gboolean repo_block_was_named(const Node *block);
 
 /* The release that a channel names; NULL. Borrowed. */
 Node *repo_block_of_channel(Node *content, const char *channel);

@@ -3,7 +3,8 @@
  * Releases in a repository: `repo add`, `promote`, `withdraw` and `rollout`.
  *
  * A release is the target NAME/NAME-VERSION.yaml (its manifest), whose block "custom" holds what policy needs, and the
- * files that the block lists: today one archive, as `release http` makes it (docs/repository-format.md).
+ * files that the block lists: its archive, as `release http` makes it, and the ways to it from other releases
+ * (docs/repository-format.md, repo_ways.h).
  */
 #pragma once
 
@@ -17,6 +18,9 @@ typedef struct RepoAddOptions {
     const char *min_age;                        /* "24h"; NULL: none */
     const char *gate, *gate_message;            /* "breakpoint", "stop" or NULL; the message may be NULL */
     RepoKeySources keys;
+    guint n_deltas;                                /* from so many releases before it, at most */
+    void (*tell)(const char *text, gpointer data); /* what is being done and takes its time; NULL */
+    gpointer tell_data;
     gboolean dry_run; /* looks at release, repository and keys, and writes nothing */
 } RepoAddOptions;
 

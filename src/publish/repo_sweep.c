@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a run that was killed has left: files that nobody was told of. With the lock in hand, nobody else writes them.
  */
+#include "base/digest.h"
 #include "base/fs.h"
 #include "publish/repo_inner.h"
 
@@ -66,4 +67,28 @@ void repo_sweep(const Repo *repo)
     sweep(repo, "metadata", is_left_in_metadata);
     sweep(repo, "pending", is_left_in_pending);
     unlinkat(repo->dirfd, "pending", AT_REMOVEDIR); /* only if it is empty */
+}
+
+void repo_sweep_targets(const Repo *repo, const char *app)
+{
+    const RepoFile *role = repo_app(repo, app);
+    g_autofree char *folder = g_build_filename("targets", app, NULL);
+    g_autoptr(GHashTable) named = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (guint i = 0; role && i < role->metadata->files->len; i++) {
+        const TufFile *file = role->metadata->files->pdata[i];
+        g_autofree char *path = repo_target_file(file->name, file->sha256 ? file->sha256 : "");
+        g_hash_table_add(named, g_path_get_basename(path));
+    }
+    int fd = fs_open_beneath(repo->dirfd, folder, O_RDONLY | O_DIRECTORY, 0, NULL);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+        const char *name = entry->d_name;
+        g_autofree char *sha256 = g_strndup(name, strcspn(name, "."));
+        gboolean ours =
+            digest_is_valid(sha256) || g_str_has_suffix(name, ".partial") || g_str_has_prefix(name, ".liftlock-");
+        if (ours && !g_hash_table_contains(named, name))
+            unlinkat(fd, name, 0);
+    }
+    if (dir)
+        closedir(dir);
 }

@@ -50,8 +50,10 @@ expect_text "$out" "books 1.0.0 would be added: books/books-1.0.0.tar.zst"
 expect_no_file "$keys/app-books.key"
 expect_exit 0 liftlock_repo add "$repo" books 1.0.0 tree --keys "$keys" --no-passphrase
 expect_text "$out" "  channel   none: 'liftlock repo promote $repo books 1.0.0 CHANNEL' lets hosts have it"
-grep '^  [tm]' "$out" | sed 's/[0-9a-f]\{64\}/SHA256/' >"$work/order"
+grep '^  [tm][^ ]*/' "$out" | sed 's/[0-9a-f]\{64\}/SHA256/' >"$work/order"
 expect_file "$work/order" "  targets/books/SHA256.books-1.0.0.tar.zst
+  targets/books/SHA256.books-1.0.0.table
+  targets/books/SHA256.books-1.0.0.pack
   targets/books/SHA256.books-1.0.0.yaml
   metadata/1.app-books.json
   metadata/2.targets.json

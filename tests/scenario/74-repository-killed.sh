@@ -4,6 +4,8 @@
 # repository or the new one, and what is said again goes on. Then a reader that never stops, and a full disk.
 . "$(dirname "$0")/lib.sh"
 . "$tree/tests/scenario/lib-repo.sh"
+export TMPDIR="$work/tmp" # where trees are unpacked on the way
+as_user mkdir "$TMPDIR"
 tracer=$build/tests/fault/fault-tracer
 reader=$tree/tests/scenario/repo_reader.py
 serve_repo
@@ -26,13 +28,15 @@ again() { # again: the repository of the day before, and the root that the publi
 }
 
 # strike ACT...: killed at each call of the act that changes a file; what readers see is in $work/seen, one line a point
+# (those in the repository, and those of the program that makes deltas)
 strike() {
     again
     trace --list="$work/list-$1" liftlock repo "$@" >"$out" 2>"$err"
     verdict "the act: $*" $?
     : >"$work/seen"
     bad=
-    for point in $(awk '($5 == "space" || $5 == "disk") && $4 !~ /fsync|chmod/ { print $1 }' "$work/list-$1"); do # a sync shows no reader anything
+    for point in $(awk -v repo="$repo/" '($5 == "space" || $5 == "disk") && (index($6, repo) == 1 || $3 == "liftlock-delta") &&
+        $4 !~ /fsync|chmod|ioctl|ftruncate/ { print $1 }' "$work/list-$1"); do # a sync shows no reader anything
         again
         trace --at="$point" --do=kill-all liftlock repo "$@" >"$out" 2>&1
         /usr/bin/python3 "$reader" "$repo" >>"$work/seen" 2>"$err" || { bad="$point: $(cat "$err")" && break; }
@@ -54,6 +58,8 @@ expect_same 'what readers saw' "$(uniq "$work/seen" | tr '\n' '|')" '1.0.0|1.0.0
 [ "$(grep -c '^1.0.0$' "$work/seen")" -gt 15 ]
 verdict "most of the points come before the timestamp" $?
 
+expect_same 'what is left of the trees that were unpacked' "$(ls "$TMPDIR")" ''
+
 note "killed while it changes a key"
 expect_exit 0 liftlock_repo key "$keys/next" --no-passphrase
 strike rotate "$repo" timestamp --add "$keys/next.pub" --drop all --keys "$keys"
@@ -74,6 +80,14 @@ expect_same 'its answers' "$(sed 's/^[0-9]*: //' "$work/answers")" \
     '1.0.0 | 1.0.0 1.1.0 | 1.0.0 1.1.0 1.2.0 | 1.0.0 1.1.0 1.2.0 1.3.0 | 1.0.0 1.1.0 1.2.0 1.3.0 1.4.0'
 
 note "a full disk, and somebody else at work"
+for file in .pack.partial -from-1.0.0.delta.partial; do
+    again
+    at=$(awk "/copy_file_range.*$file/ { print \$1; exit }" "$work/list-add")
+    expect_exit 1 trace --at="$at" --do=error=ENOSPC liftlock repo add "$repo" books 1.1.0 tree-2 --keys "$keys" --channel stable
+    expect_text "$err" "liftlock: targets/books/.books-1.1.0$file: cannot copy: no space left on device"
+    expect_same 'what readers see' "$(/usr/bin/python3 "$reader" "$repo")" '1.0.0'
+    expect_exit 0 liftlock_repo verify "$repo"
+done
 again
 at=$(awk "/2.app-books.json/ { print \$1; exit }" "$work/list-add")
 expect_exit 1 trace --at="$at" --do=error=ENOSPC liftlock repo add "$repo" books 1.1.0 tree-2 --keys "$keys" --channel stable

@@ -133,6 +133,15 @@ static void test_channels(void)
     g_assert_cmpstr(channel(content, "stable"), ==, "1.2.0");
     g_assert_cmpstr(channel(content, "beta"), ==, "1.1.0");
     assert_json(node_get(repo_block_find(content, "1.1.0", NULL), "channels"), "[\"beta\"]");
+    assert_json(node_get(repo_block_find(content, "1.1.0", NULL), "former"), "[\"stable\"]");
+    g_assert_true(repo_block_is_named(repo_block_find(content, "1.1.0", NULL)));
+    g_assert_null(node_get(repo_block_find(content, "1.2.0", NULL), "former"));
+    g_assert_false(repo_block_was_named(repo_block_find(content, "1.2.0", NULL)));
+    repo_block_set_channel(content, "1.2.0", "beta");
+    g_assert_false(repo_block_is_named(repo_block_find(content, "1.1.0", NULL)));
+    assert_json(node_get(repo_block_find(content, "1.1.0", NULL), "former"), "[\"beta\",\"stable\"]");
+    repo_block_set_channel(content, "1.1.0", "beta");
+    assert_json(node_get(repo_block_find(content, "1.1.0", NULL), "former"), "[\"stable\"]");
     repo_block_set_channel(content, "1.2.0", "beta");
     assert_json(node_get(repo_block_find(content, "1.2.0", NULL), "channels"), "[\"beta\",\"stable\"]");
     assert_json(node_get(repo_block_find(content, "1.1.0", NULL), "channels"), "[]");
