@@ -263,13 +263,18 @@ gboolean repo_verify(const char *path, gboolean light, RepoAudit *result, GError
                    .light = light,
                    .now_s = clock_now_s(),
                    .known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+                   .good = g_hash_table_new(g_str_hash, g_str_equal),
+                   .former = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
                    .apps = g_ptr_array_new_with_free_func(file_free)};
     check_metadata(&audit);
     audit_files(&audit);
+    gboolean good = audit_ways(&audit, error);
     g_hash_table_unref(audit.known);
+    g_hash_table_unref(audit.good);
+    g_hash_table_unref(audit.former);
     g_ptr_array_unref(audit.apps);
     RepoFile *const files[] = {audit.root, audit.timestamp, audit.snapshot, audit.targets};
     for (guint i = 0; i < G_N_ELEMENTS(files); i++)
         repo_file_free(files[i]);
-    return TRUE;
+    return good;
 }

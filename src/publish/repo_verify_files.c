@@ -24,6 +24,8 @@ static void check_content(Audit *audit, int fd, const char *path, const TufFile 
         audit_fault(audit, error);
     else if (!g_str_equal(sha256, target->sha256))
         audit_wrong(audit, "%s: its content is not what its name says", path);
+    else
+        g_hash_table_add(audit->good, (gpointer)target->name);
 }
 
 static void check_target(Audit *audit, const RepoFile *app, const TufFile *target)
@@ -154,6 +156,11 @@ static void check_older(Audit *audit, const char *path, const char *role, gint64
     }
     if (file->metadata->version != version)
         audit_wrong(audit, "%s: its version is %" G_GINT64_FORMAT, path, file->metadata->version);
+    for (guint i = 0; repo_app_of_role(role) && i < file->metadata->files->len; i++) {
+        const TufFile *target = file->metadata->files->pdata[i];
+        if (target->sha256)
+            g_hash_table_add(audit->former, repo_target_file(target->name, target->sha256));
+    }
     for (guint i = 0; g_str_equal(role, "snapshot") && i < file->metadata->files->len; i++) {
         const TufFile *before = file->metadata->files->pdata[i],
                       *now = tuf_metadata_file(current->metadata, before->name);
@@ -197,7 +204,10 @@ static gboolean visit(int parent_fd, const char *name, const char *path, const s
     }
     if (g_str_has_prefix(path, "metadata/") && !strchr(path + strlen("metadata/"), '/') && is_older(audit, path))
         return TRUE;
-    audit_wrong(audit, "%s: it does not belong here", path);
+    if (g_str_has_suffix(path, ".delta") && g_hash_table_contains(audit->former, path))
+        audit_note(audit, "%s: no release lists it any more; the next 'repo add' removes it", path);
+    else
+        audit_wrong(audit, "%s: it does not belong here", path);
     return TRUE;
 }
 

@@ -11,6 +11,8 @@ typedef struct Audit {
     gboolean light;
     gint64 now_s;
     GHashTable *known;                               /* paths that belong to the repository */
+    GHashTable *good;                                /* names of targets whose content is what was signed */
+    GHashTable *former;                              /* paths of targets that older metadata have listed */
     RepoFile *root, *timestamp, *snapshot, *targets; /* NULL: there is none that can be read */
     GPtrArray *apps;                                 /* RepoFile */
 } Audit;
@@ -22,3 +24,7 @@ void audit_file(Audit *audit, const char *path); /* it belongs here */
 
 /* Targets, blocks of releases, older metadata, and strays. */
 void audit_files(Audit *audit);
+
+/* What is in the files of releases that say which tree is theirs: each way must lead to it. FALSE: this machine could
+ * not look. */
+gboolean audit_ways(Audit *audit, GError **error);
