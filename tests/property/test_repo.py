@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pathlib
+import random
 import shutil
 import subprocess
 
@@ -29,7 +30,7 @@ def program(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bin")
     for parent in [folder, *folder.parents][:3]:
         parent.chmod(0o755)
-    for name in ["liftlock", "liftlock-fetch", "liftlock-unpack"]:
+    for name in ["liftlock", "liftlock-fetch", "liftlock-unpack", "liftlock-assemble", "liftlock-delta"]:
         shutil.copy(BUILD / "src" / name, folder)
     return folder / "liftlock"
 
@@ -57,6 +58,7 @@ class Publisher:
         tree.mkdir(exist_ok=True)
         (tree / "liftlock.yaml").write_text(f'app: books\nversion: {version}\nreleased: "2026-11-20"\n')
         (tree / "books").write_text(f"books {version}\n")
+        (tree / "shelf").write_bytes(random.Random(1).randbytes(2000))
         return tree
 
 
@@ -149,7 +151,7 @@ def check_frozen(publisher):
             data = path.read_bytes()
             assert publisher.frozen.setdefault(path, data) == data, path
     for path in publisher.frozen:
-        assert path.exists(), path
+        assert path.exists() or path.suffix == ".delta", path
 
 
 # --- any order of things ---------------------------------------------------------------------------------------------------
@@ -199,6 +201,22 @@ class Model:
         elif act == "rollout":
             self.rollouts[version] = words[1]
 
+    def check_ways(self, targets, found, added):
+        """A release has a tree, a table and a pack; deltas start from lower versions that a channel names or named."""
+        for version, block in found.items():
+            *deltas, table, pack, archive = block["files"]
+            kinds = [targets[path]["custom"]["kind"] for path in block["files"]]
+            assert kinds == ["delta"] * len(deltas) + ["table", "pack", "archive"] and len(deltas) <= 3
+            assert (table, pack, archive) == tuple(f"books/books-{version}.{end}" for end in ("table", "pack", "tar.zst"))
+            assert all(targets[path]["custom"]["version"] == version for path in block["files"])
+            for path in deltas:
+                custom = targets[path]["custom"]
+                base = found[custom["from"]]
+                assert path == f"books/books-{version}-from-{custom['from']}.delta" and custom["from_tree"] == base["tree"]
+                assert VERSIONS.index(custom["from"]) < VERSIONS.index(version) and base["channels"] + base.get("former", [])
+            assert not set(block["channels"]) & set(block.get("former", []))
+            assert not (added and deltas and not block["channels"] and block.get("former")), "deltas to what no channel names any more"
+
     def check(self, found):
         assert set(found) == self.releases
         assert {version for version, block in found.items() if "withdrawn" in block} == self.withdrawn
@@ -206,7 +224,7 @@ class Model:
         for version, share in self.rollouts.items():
             assert [stage["percentage"] for stage in found[version]["rollout"]["stages"]] == [share]
         for version, block in found.items():
-            assert (block["app"], block["released"], block["files"]) == ("books", "2026-11-20", [f"books/books-{version}.tar.zst"])
+            assert (block["app"], block["released"]) == ("books", "2026-11-20")
 
 
 def do(publisher, model, act, words):
@@ -225,6 +243,7 @@ def test_any_order(program, tmp_path_factory, steps):
     chain = roots(publisher.repo)
     _, before = read(publisher.repo, chain[-1])
     for act, *words in steps:
+        added = act == "add" and words[0] not in model.releases
         do(publisher, model, act, words)
         newer = roots(publisher.repo)
         assert newer[: len(chain)] == chain, "a root was rewritten"
@@ -233,6 +252,7 @@ def test_any_order(program, tmp_path_factory, steps):
             read(publisher.repo, chain[-1])
         assert all(now[name] >= version for name, version in before.items()), "a version went down"
         model.check(blocks(apps))
+        model.check_ways(apps.get("books", {}), blocks(apps), added)
         check_frozen(publisher)
         chain, before = newer, now
     assert publisher.act("verify", publisher.repo).stdout.endswith("0 wrong\n")
@@ -281,11 +301,14 @@ def test_reproducible(program, tmp_path):
         shutil.rmtree(publisher.repo)
         (publisher.keys / "root.json").unlink()
         publisher.change("init", before=["faketime", "-f", "2026-11-21 12:00:00"])
-        tree = publisher.tree("1.0.0")
-        (tree / "liftlock.yaml").write_text("app: books\nversion: 1.0.0\n")
-        os.utime(tree / "books", (i, i))
-        publisher.change("add", "books", "1.0.0", tree, before=["faketime", "-f", "2026-11-21 13:00:00"], env={"SOURCE_DATE_EPOCH": "1700000000"})
+        for version in ("1.0.0", "1.1.0"):
+            tree = publisher.tree(version)
+            (tree / "liftlock.yaml").write_text(f"app: books\nversion: {version}\n")
+            os.utime(tree / "books", (i, i))
+            at = {"before": ["faketime", "-f", "2026-11-21 13:00:00"], "env": {"SOURCE_DATE_EPOCH": "1700000000"}}
+            publisher.change("add", "books", version, tree, "--channel", "stable", **at)
         answers.append({path.relative_to(publisher.repo): path.read_bytes() for path in publisher.repo.rglob("*") if path.is_file()})
     assert answers[0] == answers[1]
+    assert [path.name.split(".", 1)[1] for path in answers[0] if path.suffix == ".delta"] == ["books-1.1.0-from-1.0.0.delta"]
     block = json.loads(answers[0][pathlib.Path("metadata/1.app-books.json")])["signed"]["targets"]["books/books-1.0.0.yaml"]["custom"]
     assert block["released"] == "2023-11-14T22:13:20Z"
