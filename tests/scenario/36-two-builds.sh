@@ -29,6 +29,7 @@ interrupt() { # interrupt BUILD VERSION: an update by it dies in the middle of t
     kill -9 "$pid"
     ok "its process is dead" wait_for 5 sh -c "! grep -qs inner /proc/$pid/cmdline"
     ok "its executable is $1" cmp "$work/$1/liftlock" "$host/var/lib/liftlock/bookshelf/jobs/$id/bin/liftlock"
+    ok "so is what makes files of deltas" cmp "$work/$1/liftlock-assemble" "$host/var/lib/liftlock/bookshelf/jobs/$id/bin/liftlock-assemble"
 }
 
 tree_make 1.0.0 1.0.0
