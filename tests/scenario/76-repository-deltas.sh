@@ -140,6 +140,13 @@ expect_text "$out" "note: no delta from 1.0.0: targets/books/$(basename "$kept"/
 expect_same 'the others' "$(grep -o '^  delta from [0-9.]*' "$out" | tr -s ' \n' ' ')" ' delta from 1.2.0 delta from 1.1.0 '
 repo=$kept
 
+signed_again content books/books-1.1.0.tar.zst "$repo/targets/books/$(file_of books-1.0.0.tar.zst)"
+rm "mirror/targets/books/$(file_of books-1.1.0.pack)"
+repo=$work/mirror
+expect_exit 0 add 1.3.0 tree
+expect_text "$out" "note: no delta from 1.1.0: targets/books/$(file_of books-1.1.0.tar.zst): it holds another tree than the release"
+repo=$kept
+
 note 'an archive, in a directory of its own'
 as_user mkdir -p in && as_user cp -a tree in/books-1.3.0
 as_user tar -C in -czf books.tar.gz books-1.3.0
