@@ -43,15 +43,43 @@ static char *hash_end(EVP_MD_CTX *hash)
     return text;
 }
 
+struct Digester {
+    EVP_MD *method;
+    EVP_MD_CTX *hash;
+};
+
+Digester *digester_new(void)
+{
+    Digester *digester = g_new0(Digester, 1);
+    digester->method = method_new();
+    digester->hash = hash_new(digester->method);
+    return digester;
+}
+
+void digester_add(Digester *digester, const void *bytes, gsize size)
+{
+    EVP_DigestUpdate(digester->hash, bytes, size);
+}
+
+char *digester_end(Digester *digester)
+{
+    char *text = hash_end(digester->hash);
+    EVP_DigestInit_ex(digester->hash, digester->method, NULL);
+    return text;
+}
+
+void digester_free(Digester *digester)
+{
+    EVP_MD_CTX_free(digester->hash);
+    EVP_MD_free(digester->method);
+    g_free(digester);
+}
+
 char *digest_bytes(const void *bytes, gsize size)
 {
-    EVP_MD *method = method_new();
-    EVP_MD_CTX *hash = hash_new(method);
-    EVP_DigestUpdate(hash, bytes, size);
-    char *text = hash_end(hash);
-    EVP_MD_CTX_free(hash);
-    EVP_MD_free(method);
-    return text;
+    g_autoptr(Digester) digester = digester_new();
+    digester_add(digester, bytes, size);
+    return hash_end(digester->hash);
 }
 
 /* Feeds all of fd into the hash. FALSE and errno on failure. */
@@ -107,6 +135,8 @@ typedef struct Entry {
 typedef struct TreeHash {
     int top;
     EVP_MD *method;
+    digest_known_fn known;
+    gpointer data;
     GArray *entries; /* of Entry */
     guint next;      /* entry that no thread has taken yet */
     gboolean failed;
@@ -148,7 +178,7 @@ static Entry *take_file(TreeHash *hash)
     g_mutex_lock(&hash->lock);
     while (!hash->failed && !entry && hash->next < hash->entries->len) {
         Entry *next = &g_array_index(hash->entries, Entry, hash->next++);
-        entry = next->type == 'f' ? next : NULL;
+        entry = next->type == 'f' && !next->content ? next : NULL;
     }
     g_mutex_unlock(&hash->lock);
     return entry;
@@ -199,7 +229,11 @@ static gboolean note_entry(int parent, const char *name, const char *path, const
     Entry *entry = &g_array_index(hash->entries, Entry, hash->entries->len - 1);
     entry->type = S_ISREG(st->st_mode) ? 'f' : S_ISDIR(st->st_mode) ? 'd' : 'l';
     entry->path = g_strdup(path);
-    if (entry->type == 'l') {
+    if (entry->type == 'f') {
+        entry->content = g_strdup(hash->known ? hash->known(path, st, hash->data) : NULL);
+        entry->executable = (st->st_mode & 0100) != 0;
+        entry->size = entry->content ? (guint64)st->st_size : 0;
+    } else if (entry->type == 'l') {
         char target[4097];
         gssize n = readlinkat(parent, name, target, sizeof target - 1);
         if (n < 0)
@@ -228,9 +262,11 @@ static char *entries_text(const GArray *entries, gsize *size)
 }
 
 /* All entries in order, with what the files hold. NULL on failure. */
-static GArray *tree_entries(int dirfd, const char *path, guint n_threads, GError **error)
+static GArray *tree_entries(int dirfd, const char *path, guint n_threads, digest_known_fn known, gpointer data,
+                            GError **error)
 {
-    TreeHash hash = {.top = fs_open_beneath(dirfd, path, O_RDONLY | O_DIRECTORY, 0, error), .error = error};
+    TreeHash hash = {.known = known, .data = data, .error = error};
+    hash.top = fs_open_beneath(dirfd, path, O_RDONLY | O_DIRECTORY, 0, error);
     if (hash.top < 0)
         return NULL;
     hash.method = method_new();
@@ -250,16 +286,22 @@ static GArray *tree_entries(int dirfd, const char *path, guint n_threads, GError
     return hash.entries;
 }
 
+char *digest_tree_text_known(int dirfd, const char *path, guint n_threads, digest_known_fn known, gpointer data,
+                             gsize *size, GError **error)
+{
+    g_autoptr(GArray) entries = tree_entries(dirfd, path, n_threads, known, data, error);
+    return entries ? entries_text(entries, size) : NULL;
+}
+
 char *digest_tree_text(int dirfd, const char *path, guint n_threads, gsize *size, GError **error)
 {
-    g_autoptr(GArray) entries = tree_entries(dirfd, path, n_threads, error);
-    return entries ? entries_text(entries, size) : NULL;
+    return digest_tree_text_known(dirfd, path, n_threads, NULL, NULL, size, error);
 }
 
 char *digest_tree_told(int dirfd, const char *path, digest_entry_fn tell, gpointer data, GError **error)
 {
     gsize size = 0;
-    g_autoptr(GArray) entries = tree_entries(dirfd, path, N_THREADS, error);
+    g_autoptr(GArray) entries = tree_entries(dirfd, path, N_THREADS, NULL, NULL, error);
     if (!entries)
         return NULL;
     for (guint i = 0; tell && i < entries->len; i++) {

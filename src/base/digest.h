@@ -3,6 +3,15 @@
 #pragma once
 
 #include <glib.h>
+#include <sys/stat.h>
+
+/* A digest of what comes piece by piece. */
+typedef struct Digester Digester;
+Digester *digester_new(void);
+void digester_add(Digester *digester, const void *bytes, gsize size);
+char *digester_end(Digester *digester); /* and begins anew */
+void digester_free(Digester *digester);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Digester, digester_free)
 
 char *digest_bytes(const void *bytes, gsize size);
 char *digest_fd(int fd, guint64 *size, GError **error); /* from offset 0 to the end; the offset is left at the end */
@@ -20,3 +29,8 @@ char *digest_tree_told(int dirfd, const char *path, digest_entry_fn tell, gpoint
 
 /* The lines themselves, NUL behind each; *size is their length. Files are read by so many threads. */
 char *digest_tree_text(int dirfd, const char *path, guint n_threads, gsize *size, GError **error);
+
+/* The same, except that files whose digest `known` gives are looked at but not read. */
+typedef const char *(*digest_known_fn)(const char *path, const struct stat *st, gpointer data);
+char *digest_tree_text_known(int dirfd, const char *path, guint n_threads, digest_known_fn known, gpointer data,
+                             gsize *size, GError **error);

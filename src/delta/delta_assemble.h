@@ -2,22 +2,23 @@
 /*
  * A new tree beside an old one, out of a delta file: the side with rights.
  *
- * The child without rights (liftlock-assemble) reads the delta and writes what is new. When it is gone, the files that
- * stay are linked or copied here, and the whole tree is read again: only what has the expected digest is a success.
+ * The child without rights (liftlock-assemble) reads the delta, says what the new tree is, and hands over the content
+ * of its new files through a pipe. It can write nowhere. What it says is made here, and read again from disk while the
+ * rest comes; files that stay are linked or copied. Only a tree that has the expected digest is a success.
  */
 #pragma once
 
 #include "delta/delta_write.h"
 
 typedef struct DeltaAssembly {
-    int old_dirfd, new_dirfd; /* new: empty, and when we are root the child's own: remote_child_user */
+    int old_dirfd, new_dirfd; /* new: empty */
     int delta_fd;             /* its digest has been checked */
     const char *old_text;     /* inventory of the old tree, text and length */
     gsize old_size;
     const char *new_digest; /* that the new tree must have */
     DeltaLimits limits;     /* 0: DELTA_MEMORY_BYTES, 64 GiB */
     gboolean link;          /* kept files become hard links; else copies, whose blocks are shared where that can be */
-    guint n_threads;        /* that read the tree again; 0: 2 */
+    guint n_threads;        /* that write, link and read; 0: 2 */
     DeltaProgress progress;
     gpointer data;
 } DeltaAssembly;

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #define ASSEMBLER "liftlock-assemble"
-#define TREE_BYTES (G_GUINT64_CONSTANT(64) * 1024 * 1024 * 1024)
 
 enum {
     SILENCE_MS = 5 * 60 * 1000,
@@ -36,7 +35,7 @@ gboolean delta_child_call(const DeltaChildCall *call, Node **answer, GError **er
     g_autoptr(Node) request = node_new_map();
     node_set_text(request, "do", call->operation);
     node_set_int(request, "memory_bytes", (gint64)(call->memory_bytes ? call->memory_bytes : DELTA_MEMORY_BYTES));
-    node_set_int(request, "tree_bytes", (gint64)(call->tree_bytes ? call->tree_bytes : TREE_BYTES));
+    node_set_int(request, "tree_bytes", (gint64)(call->tree_bytes ? call->tree_bytes : DELTA_TREE_BYTES));
     node_set_text(request, "frames", call->frames ? call->frames : "");
     const int fds[] = {call->fds[0], call->fds[1], call->fds[2], text};
     RemoteCall remote = {
@@ -51,5 +50,7 @@ gboolean delta_child_call(const DeltaChildCall *call, Node **answer, GError **er
         .progress_data = call->data,
     };
     g_autoptr(RemoteChild) child = remote_child_start(ASSEMBLER, error);
+    if (child && call->started)
+        call->started(call->build);
     return child && remote_child_call(child, &remote, answer, error);
 }

@@ -31,8 +31,8 @@ void delta_coded_free(DeltaCoded *coded)
 
 static void set_parameters(ZSTD_CCtx *context, guint64 reach, gboolean alone, gboolean best)
 {
-    int window = (int)MAX(g_bit_storage((gulong)reach), 10);
-    window = MIN(window, alone ? DELTA_ALONE_WINDOW_LOG : 30);
+    int window = (int)MAX(g_bit_storage((gulong)reach), DELTA_LEAST_WINDOW_LOG);
+    window = MIN(window, alone ? DELTA_ALONE_WINDOW_LOG : DELTA_MOST_WINDOW_LOG);
     ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel,
                            !best                 ? LEVEL_QUICK
                            : reach > LARGE_BYTES ? LEVEL_LARGE

@@ -175,7 +175,7 @@ static gboolean keep(Reading *reading, GError **error)
     if (!old)
         return broken(error);
     DeltaEntry entry = {.path = g_strdup(old->path), .kind = old->kind, .runs = old->runs, .size = old->size};
-    entry.origin = old->kind == 'f' ? DELTA_KEPT : DELTA_MADE;
+    entry.origin = DELTA_KEPT;
     entry.old = reading->next_old++;
     entry.target = old->kind == 'l' ? g_strdup(old->content) : NULL;
     return add_entry(reading, &entry, error);

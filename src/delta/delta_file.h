@@ -13,6 +13,7 @@
 #define DELTA_MEMORY_BYTES                                                                                             \
     (G_GUINT64_CONSTANT(256) * 1024 * 1024) /* what applying may take if nobody says otherwise                         \
                                              */
+#define DELTA_TREE_BYTES (G_GUINT64_CONSTANT(64) * 1024 * 1024 * 1024) /* of a new tree, likewise */
 #define DELTA_MAX_TREE (G_GUINT64_CONSTANT(1) << 40)
 
 enum { DELTA_MAX_STREAMS = 8, DELTA_MAX_WIDTH = 4, DELTA_MAX_GROUPS = 65536, DELTA_HEAD_BYTES = 128 };
@@ -23,7 +24,7 @@ typedef struct DeltaLimits {
 } DeltaLimits;
 
 /* Where an entry of the new tree comes from. */
-typedef enum { DELTA_KEPT, DELTA_MOVED, DELTA_WRITTEN, DELTA_MADE } DeltaOrigin; /* made: directories, links */
+typedef enum { DELTA_KEPT, DELTA_MOVED, DELTA_WRITTEN, DELTA_MADE } DeltaOrigin; /* made: new directories and links */
 
 typedef struct DeltaEntry {
     char *path, *target; /* target: of links */

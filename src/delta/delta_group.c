@@ -7,9 +7,37 @@
 #include "delta/delta_inner.h"
 
 #include <string.h>
+#include <sys/mman.h>
 #include <zstd.h>
 
-enum { BUFFER = 512 * 1024, SLACK = 64, FEW = 8 };
+enum { BUFFER = 256 * 1024, N_BUFFERS = 4, SLACK = 64, FEW = 8 };
+
+/* Buffers that take turns, since what was handed over stays for a while. */
+typedef struct Buffers {
+    guint8 *bytes;
+    guint turn;
+} Buffers;
+
+static gboolean buffers_init(Buffers *buffers, GError **error)
+{
+    G_STATIC_ASSERT((N_BUFFERS - 2) * BUFFER >= DELTA_STAYS);
+    void *bytes = mmap(NULL, (gsize)N_BUFFERS * BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    *buffers = (Buffers){.bytes = bytes == MAP_FAILED ? NULL : bytes};
+    return buffers->bytes || fault_set(error, FAULT_SYSTEM, "there is not enough memory to apply the delta");
+}
+
+/* Unmapped, not freed: pages that a pipe still holds are nobody else's. */
+static void buffers_clear(Buffers *buffers)
+{
+    if (buffers->bytes)
+        munmap(buffers->bytes, (gsize)N_BUFFERS * BUFFER);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Buffers, buffers_clear)
+
+static guint8 *next_buffer(Buffers *buffers)
+{
+    return buffers->bytes + (gsize)BUFFER * (buffers->turn++ % N_BUFFERS);
+}
 
 static gboolean broken(GError **error)
 {
@@ -33,49 +61,50 @@ static const guint8 *lay_out(const DeltaGroup *group, const DeltaSpan *old, guin
     return *made;
 }
 
-static gboolean make_prefix(const DeltaGroup *group, const DeltaSpan *old, DeltaSink sink, gpointer data,
-                            GError **error)
-{
-    g_autofree guint8 *made = NULL, *content = g_try_malloc(group->size + 1);
-    const guint8 *prefix = lay_out(group, old, &made);
-    if (!content || (!prefix && group->old_size > 0))
-        return fault_set(error, FAULT_SYSTEM, "there is not enough memory to apply the delta");
-    ZSTD_DCtx *context = ZSTD_createDCtx();
-    gsize size = (gsize)-1;
-    if (context && !ZSTD_isError(ZSTD_DCtx_refPrefix(context, prefix, group->old_size)))
-        size = ZSTD_decompressDCtx(context, content, group->size, group->streams[0].bytes, group->streams[0].stored);
-    ZSTD_freeDCtx(context);
-    if (size != group->size)
-        return broken(error);
-    for (gsize at = 0; at < size; at += BUFFER)
-        if (!sink(content + at, MIN(size - at, (gsize)BUFFER), data, error))
-            return FALSE;
-    return TRUE;
-}
-
-/* A frame without a prefix, in pieces. */
-static gboolean make_alone(const DeltaGroup *group, DeltaSink sink, gpointer data, GError **error)
+/* In pieces. zstd reserves as much as the window, but takes only what it fills: no more than the content. */
+static gboolean make_frame(const DeltaGroup *group, ZSTD_DCtx *context, DeltaSink sink, gpointer data, GError **error)
 {
     ZSTD_inBuffer in = {.src = group->streams[0].bytes, .size = group->streams[0].stored};
-    g_autofree guint8 *buffer = g_malloc(BUFFER);
-    ZSTD_DCtx *context = ZSTD_createDCtx();
+    g_auto(Buffers) buffers;
+    if (!buffers_init(&buffers, error))
+        return FALSE;
     guint64 left = group->size;
     gsize expected = 1;
-    gboolean good =
-        context && !ZSTD_isError(ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, DELTA_ALONE_WINDOW_LOG));
-    gboolean sunk = TRUE;
-    while (good && sunk && expected != 0) {
-        ZSTD_outBuffer out = {.dst = buffer, .size = BUFFER};
+    gboolean good = TRUE;
+    while (good && expected != 0) {
+        ZSTD_outBuffer out = {.dst = next_buffer(&buffers), .size = BUFFER};
         expected = ZSTD_decompressStream(context, &out, &in);
         good = !ZSTD_isError(expected) && out.pos <= left && (out.pos > 0 || in.pos < in.size || expected == 0);
         left -= good ? out.pos : 0;
-        if (good && out.pos > 0)
-            sunk = sink(buffer, out.pos, data, error);
+        if (good && out.pos > 0 && !sink(out.dst, out.pos, data, error))
+            return FALSE;
     }
-    ZSTD_freeDCtx(context);
-    if (!sunk)
-        return FALSE;
     return (good && left == 0 && in.pos == in.size) || broken(error);
+}
+
+/* Of the largest window that a frame may have: it reaches over all that there is. */
+static int window_log(const DeltaGroup *group)
+{
+    int bits = (int)g_bit_storage((gulong)(group->size + group->old_size));
+    return CLAMP(bits, DELTA_LEAST_WINDOW_LOG, group->old->len == 0 ? DELTA_ALONE_WINDOW_LOG : DELTA_MOST_WINDOW_LOG);
+}
+
+static gboolean make_prefix(const DeltaGroup *group, const DeltaSpan *old, DeltaSink sink, gpointer data,
+                            GError **error)
+{
+    gboolean alone = group->old->len == 0;
+    g_autofree guint8 *made = NULL;
+    const guint8 *prefix = alone ? NULL : lay_out(group, old, &made);
+    ZSTD_DCtx *context = ZSTD_createDCtx();
+    if (!context || (!prefix && group->old_size > 0)) {
+        ZSTD_freeDCtx(context);
+        return fault_set(error, FAULT_SYSTEM, "there is not enough memory to apply the delta");
+    }
+    gboolean good = !ZSTD_isError(ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, window_log(group)));
+    good = good && (alone || !ZSTD_isError(ZSTD_DCtx_refPrefix(context, prefix, group->old_size)));
+    good = good ? make_frame(group, context, sink, data, error) : broken(error);
+    ZSTD_freeDCtx(context);
+    return good;
 }
 
 /* --- ops ---------------------------------------------------------------------------------------------------- */
@@ -88,7 +117,8 @@ typedef struct Making {
     guint width;
     guint64 gap; /* bytes to copy before the next word */
     guint32 ranks[DELTA_RANKS];
-    guint8 *buffer;
+    Buffers buffers;
+    guint8 *buffer; /* of these */
     gsize filled;
     guint64 left; /* bytes of the group that are still to come */
     DeltaSink sink;
@@ -99,7 +129,11 @@ static gboolean flush(Making *making, GError **error)
 {
     gsize size = making->filled;
     making->filled = 0;
-    return size == 0 || making->sink(making->buffer, size, making->data, error);
+    if (size == 0)
+        return TRUE;
+    const guint8 *full = making->buffer;
+    making->buffer = next_buffer(&making->buffers);
+    return making->sink(full, size, making->data, error);
 }
 
 /* Some old bytes at the place reached, at most `want`; moves on. */
@@ -305,18 +339,20 @@ static gboolean make_from_ops(const DeltaGroup *group, const DeltaSpan *old, Del
 {
     Making making = {.old = old, .n_old = group->old->len, .old_size = group->old_size, .width = group->width};
     guint8 *made[DELTA_MAX_STREAMS] = {NULL};
-    gboolean good = TRUE;
     making.left = group->size;
     making.sink = sink;
     making.data = data;
+    if (!buffers_init(&making.buffers, error))
+        return FALSE;
+    making.buffer = next_buffer(&making.buffers);
+    gboolean good = TRUE;
     for (guint i = 0; good && i < group->n_streams; i++) {
         const guint8 *bytes = unpack(&group->streams[i], &made[i]);
         making.streams[i] = (ByteReader){.at = bytes, .end = bytes ? bytes + group->streams[i].size : NULL};
         good = bytes != NULL;
     }
-    making.buffer = g_malloc(BUFFER);
     good = good ? make_ops(&making, group->n_streams, error) : broken(error);
-    g_free(making.buffer);
+    buffers_clear(&making.buffers);
     for (guint i = 0; i < group->n_streams; i++)
         g_free(made[i]);
     return good;
@@ -328,7 +364,7 @@ gboolean delta_group_make(const DeltaGroup *group, const DeltaSpan *old, DeltaSi
 {
     switch (group->codec) {
     case DELTA_PREFIX:
-        return group->old->len == 0 ? make_alone(group, sink, data, error) : make_prefix(group, old, sink, data, error);
+        return make_prefix(group, old, sink, data, error);
     case DELTA_OPS:
         return make_from_ops(group, old, sink, data, error);
     default:

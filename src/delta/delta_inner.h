@@ -22,6 +22,8 @@ enum {
 };
 
 enum {
+    DELTA_LEAST_WINDOW_LOG = 10, /* of any frame with a prefix */
+    DELTA_MOST_WINDOW_LOG = 30,
     DELTA_ALONE_WINDOW_LOG = 26,   /* of a frame that has no prefix, and so can be unpacked in pieces */
     DELTA_OWN_BYTES = 1024 * 1024, /* buffers that every group takes */
     DELTA_RANKS = 255,             /* words that are remembered; the rank after the last: a new word */

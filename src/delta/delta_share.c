@@ -47,6 +47,21 @@ static gboolean refuse(GError **error, const char *verb, const char *path)
     return fault_errno(error, FAULT_SYSTEM, errno, "cannot %s '%s'", verb, shown);
 }
 
+int share_parent(Share *share, const char *path, const char **name, GError **error)
+{
+    return parent_of(share->to, path, &share->to_parent, &share->to_fd, name, error);
+}
+
+int share_open(Share *share, const char *path, GError **error)
+{
+    const char *name;
+    int parent = share_parent(share, path, &name, error);
+    int fd = parent < 0 ? -1 : openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (parent >= 0 && fd < 0)
+        refuse(error, "read", path);
+    return fd;
+}
+
 static gboolean copy_file(int from, const char *name, int to, const char *to_name, gboolean runs, const char *path,
                           GError **error)
 {
@@ -68,7 +83,7 @@ gboolean share_file(Share *share, const TreeEntry *entry, const char *path, gboo
 {
     const char *from_name, *to_name;
     int from = parent_of(share->from, entry->path, &share->from_parent, &share->from_fd, &from_name, error);
-    int to = from < 0 ? -1 : parent_of(share->to, path, &share->to_parent, &share->to_fd, &to_name, error);
+    int to = from < 0 ? -1 : share_parent(share, path, &to_name, error);
     if (to < 0)
         return FALSE;
     if (!share->link || runs != entry->runs)
@@ -80,11 +95,10 @@ gboolean share_file(Share *share, const TreeEntry *entry, const char *path, gboo
     return refuse(error, "link", path);
 }
 
-gboolean share_check(int dirfd, guint n_threads, const char *digest, const char *fault, char **text, gsize *size,
+gboolean share_check(char *read, gsize length, const char *digest, const char *fault, char **text, gsize *size,
                      GError **error)
 {
-    gsize length = 0;
-    g_autofree char *lines = digest_tree_text(dirfd, ".", n_threads, &length, error);
+    g_autofree char *lines = read;
     g_autofree char *found = lines ? digest_bytes(lines, length) : NULL;
     if (!found)
         return FALSE;

@@ -14,9 +14,16 @@ typedef struct Share {
 void share_clear(Share *share);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Share, share_clear)
 
+/* The directory of the new tree that `path` goes into, and its last name; -1 on failure. The next call may close it. */
+int share_parent(Share *share, const char *path, const char **name, GError **error);
+
+/* A file of the new tree, to read. */
+int share_open(Share *share, const char *path, GError **error);
+
 /* Puts the file of the old tree at `path` of the new one. What is there already stays (digests tell in the end). */
 gboolean share_file(Share *share, const TreeEntry *entry, const char *path, gboolean runs, GError **error);
 
-/* Reads a tree, and compares: FAULT_VERIFY with that text if it is another one. */
-gboolean share_check(int dirfd, guint n_threads, const char *digest, const char *fault, char **text, gsize *size,
+/* Compares the text that was read of a tree (taken; NULL: it could not be, and *error says why): FAULT_VERIFY with that
+ * text if it is another one. */
+gboolean share_check(char *read, gsize length, const char *digest, const char *fault, char **text, gsize *size,
                      GError **error);

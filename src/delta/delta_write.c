@@ -5,103 +5,77 @@
 #include "base/fs.h"
 #include "base/shown.h"
 #include "delta/delta_group.h"
+#include "delta/delta_plan.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+enum { OLD_AT_ONCE = 8 * 1024 * 1024, LEND_BYTES = 16 * 1024 };
 
 typedef struct Writing {
     const DeltaFile *file;
     const TreeInventory *old;
-    int old_dirfd, new_dirfd;
+    int old_dirfd, out_fd;
     DeltaProgress progress;
     gpointer data;
-    guint64 done, total;
-    /* of the group under way */
-    const DeltaGroup *group;
-    guint next; /* file of the group that follows the open one */
-    int fd;
-    guint64 left; /* bytes that the open file lacks */
+    gboolean lend; /* the pipe holds no more than DELTA_STAYS */
+    guint64 done, total, dropped;
+    /* old files of the group under way */
+    DeltaSpan *spans;
+    guint n_spans;
 } Writing;
 
-static gboolean refuse(GError **error, int code, const char *verb, const char *path)
+static gboolean put(int fd, gconstpointer bytes, gsize size, GError **error)
 {
-    g_autofree char *shown = shown_text(path);
-    return fault_errno(error, FAULT_SYSTEM, code, "cannot %s '%s'", verb, shown);
+    return fs_write_all(fd, bytes, size) || fault_errno(error, FAULT_SYSTEM, errno, "cannot hand over the new files");
 }
 
-/* --- what needs no content ---------------------------------------------------------------------------------- */
-
-static const char *base_name(const char *path)
+static gboolean put_plan(const Writing *writing, GError **error)
 {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
+    g_autoptr(GString) text = delta_plan_text(writing->file);
+    guint64 size = GUINT64_TO_LE((guint64)text->len);
+    return put(writing->out_fd, &size, sizeof size, error) && put(writing->out_fd, text->str, text->len, error);
 }
 
-/* The directory that an entry goes into. */
-static int open_parent(int dirfd, const char *path, GError **error)
+/* Old files are mapped whole; what was read of them need not stay in our memory. */
+static void drop_old(Writing *writing)
 {
-    const char *slash = strrchr(path, '/');
-    g_autofree char *parent = slash ? g_strndup(path, (gsize)(slash - path)) : g_strdup(".");
-    return fs_open_beneath(dirfd, parent, O_PATH | O_DIRECTORY, 0, error);
+    if (writing->done - writing->dropped < OLD_AT_ONCE)
+        return;
+    writing->dropped = writing->done;
+    for (guint i = 0; i < writing->n_spans; i++)
+        if (writing->spans[i].bytes)
+            madvise((void *)writing->spans[i].bytes, writing->spans[i].size, MADV_DONTNEED);
 }
 
-static gboolean make_entry(Writing *writing, const DeltaEntry *entry, GError **error)
+/* Our pages go into the pipe by themselves, and from there into the file: copied once. */
+static gboolean lend(Writing *writing, const guint8 **bytes, gsize *size)
 {
-    if (entry->kind == 'f')
-        return TRUE;
-    fs_fd int parent = open_parent(writing->new_dirfd, entry->path, error);
-    if (parent < 0)
-        return FALSE;
-    if (entry->kind == 'd' && mkdirat(parent, base_name(entry->path), 0755) < 0)
-        return refuse(error, errno, "make", entry->path);
-    if (entry->kind == 'l' && symlinkat(entry->target, parent, base_name(entry->path)) < 0)
-        return refuse(error, errno, "make", entry->path);
-    return TRUE;
-}
-
-/* --- content ------------------------------------------------------------------------------------------------ */
-
-static const DeltaEntry *group_entry(const Writing *writing, guint i)
-{
-    guint32 written = g_array_index(writing->group->files, guint32, i);
-    return delta_file_at(writing->file, g_array_index(writing->file->written, guint32, written));
-}
-
-/* Goes on to the next file of the group that has bytes to come; makes the empty ones before it. */
-static gboolean open_next(Writing *writing, GError **error)
-{
-    while (writing->left == 0 && writing->next < writing->group->files->len) {
-        const DeltaEntry *entry = group_entry(writing, writing->next++);
-        fs_fd_clear(&writing->fd);
-        writing->fd = fs_open_beneath(writing->new_dirfd, entry->path, O_WRONLY | O_CREAT | O_EXCL, 0600, error);
-        if (writing->fd < 0)
+    while (*size > 0) {
+        struct iovec piece = {.iov_base = (void *)*bytes, .iov_len = *size};
+        gssize n = vmsplice(writing->out_fd, &piece, 1, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
             return FALSE;
-        if (fchmod(writing->fd, entry->runs ? 0755 : 0644) < 0)
-            return refuse(error, errno, "write", entry->path);
-        writing->left = entry->size;
+        *bytes += n;
+        *size -= (gsize)n;
     }
     return TRUE;
 }
 
-static gboolean write_content(const guint8 *bytes, gsize size, gpointer data, GError **error)
+static gboolean put_content(const guint8 *bytes, gsize size, gpointer data, GError **error)
 {
     Writing *writing = data;
     writing->done += size;
-    while (size > 0) {
-        if (!open_next(writing, error))
-            return FALSE;
-        gsize n = (gsize)MIN(size, writing->left);
-        if (n == 0)
-            return fault_set(error, FAULT_ARCHIVE, "the delta is damaged");
-        if (!fs_write_all(writing->fd, bytes, n))
-            return refuse(error, errno, "write", group_entry(writing, writing->next - 1)->path);
-        bytes += n;
-        size -= n;
-        writing->left -= n;
-    }
+    if (writing->lend && size >= LEND_BYTES)
+        writing->lend = lend(writing, &bytes, &size);
+    if (size > 0 && !put(writing->out_fd, bytes, size, error))
+        return FALSE;
+    drop_old(writing);
     if (writing->progress)
         writing->progress(writing->done, writing->total, writing->data);
     return TRUE;
@@ -109,20 +83,19 @@ static gboolean write_content(const guint8 *bytes, gsize size, gpointer data, GE
 
 static gboolean map_old(const Writing *writing, const TreeEntry *entry, DeltaSpan *span, GError **error)
 {
+    g_autofree char *shown = shown_text(entry->path);
     fs_fd int fd = fs_open_beneath(writing->old_dirfd, entry->path, O_RDONLY | O_NONBLOCK, 0, error);
     struct stat st;
     if (fd < 0)
         return FALSE;
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (guint64)st.st_size != entry->size) {
-        g_autofree char *shown = shown_text(entry->path);
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (guint64)st.st_size != entry->size)
         return fault_set(error, FAULT_VERIFY, "'%s' is not what was installed", shown);
-    }
     span->size = entry->size;
     if (entry->size == 0)
         return TRUE;
     void *bytes = mmap(NULL, entry->size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (bytes == MAP_FAILED)
-        return refuse(error, errno, "read", entry->path);
+        return fault_errno(error, FAULT_SYSTEM, errno, "cannot read '%s'", shown);
     span->bytes = bytes;
     return TRUE;
 }
@@ -131,54 +104,30 @@ static gboolean write_group(Writing *writing, const DeltaGroup *group, GError **
 {
     g_autofree DeltaSpan *old = g_new0(DeltaSpan, group->old->len + 1);
     gboolean good = TRUE;
-    writing->group = group;
-    writing->next = 0;
-    writing->left = 0;
+    writing->spans = old;
+    writing->n_spans = group->old->len;
     for (guint i = 0; good && i < group->old->len; i++)
         good = map_old(writing, tree_inventory_at(writing->old, g_array_index(group->old, guint32, i)), &old[i], error);
-    good = good && delta_group_make(group, old, write_content, writing, error) && open_next(writing, error);
-    fs_fd_clear(&writing->fd);
+    good = good && delta_group_make(group, old, put_content, writing, error);
     for (guint i = 0; i < group->old->len; i++)
         if (old[i].bytes)
             munmap((void *)old[i].bytes, old[i].size);
-    if (good && writing->left > 0)
-        return fault_set(error, FAULT_ARCHIVE, "the delta is damaged");
     return good;
 }
 
-gboolean delta_write(const DeltaFile *file, const TreeInventory *old, int old_dirfd, int new_dirfd,
-                     DeltaProgress progress, gpointer data, GError **error)
+gboolean delta_write(const DeltaFile *file, const TreeInventory *old, int old_dirfd, int out_fd, DeltaProgress progress,
+                     gpointer data, GError **error)
 {
-    Writing writing = {.file = file, .old = old, .old_dirfd = old_dirfd, .new_dirfd = new_dirfd, .fd = -1};
+    Writing writing = {.file = file, .old = old, .old_dirfd = old_dirfd, .out_fd = out_fd};
+    writing.lend = fcntl(out_fd, F_GETPIPE_SZ) <= DELTA_STAYS;
     writing.progress = progress;
     writing.data = data;
-    for (guint i = 0; i < file->entries->len; i++)
-        if (!make_entry(&writing, delta_file_at(file, i), error))
-            return FALSE;
+    if (!put_plan(&writing, error))
+        return FALSE;
     for (guint i = 0; i < file->groups->len; i++)
         writing.total += ((const DeltaGroup *)file->groups->pdata[i])->size;
     for (guint i = 0; i < file->groups->len; i++)
         if (!write_group(&writing, file->groups->pdata[i], error))
             return FALSE;
     return TRUE;
-}
-
-char *delta_kept_text(const DeltaFile *file)
-{
-    GString *text = g_string_new(NULL);
-    guint32 first = 0, count = 0;
-    for (guint i = 0; i <= file->entries->len; i++) {
-        const DeltaEntry *entry = i < file->entries->len ? delta_file_at(file, i) : NULL;
-        if (entry && entry->origin != DELTA_KEPT)
-            continue;
-        if (entry && count > 0 && entry->old == first + count) {
-            count++;
-            continue;
-        }
-        if (count > 0)
-            g_string_append_printf(text, "%s%u %u", text->len > 0 ? " " : "", first, count);
-        first = entry ? entry->old : 0;
-        count = entry ? 1 : 0;
-    }
-    return g_string_free(text, FALSE);
 }

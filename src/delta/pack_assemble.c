@@ -224,6 +224,8 @@ gboolean pack_assemble(const PackAssembly *assembly, GError **error)
     if (!prepare(assembly, &lacking, error) || !call(assembly, &lacking, error) ||
         !share_old(assembly, &lacking, error))
         return FALSE;
-    return share_check(assembly->new_dirfd, assembly->n_threads ? assembly->n_threads : THREADS, assembly->new_digest,
-                       "the pack does not lead to the release", NULL, NULL, error);
+    gsize size = 0;
+    char *lines =
+        digest_tree_text(assembly->new_dirfd, ".", assembly->n_threads ? assembly->n_threads : THREADS, &size, error);
+    return share_check(lines, size, assembly->new_digest, "the pack does not lead to the release", NULL, NULL, error);
 }

@@ -8,6 +8,7 @@
 #include "libexec/child.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -17,7 +18,7 @@
 #define SPACE_BYTES (8ull * 1024 * 1024 * 1024) /* of addresses: old files are mapped */
 #define CPU_SECONDS 3600
 
-/* Old tree, pack or what is to be filled; delta or table; new tree; inventory. */
+/* Old tree, pack or what is to be filled; delta or table; new tree, or a pipe to who makes it; inventory. */
 enum { FIRST, SECOND, TREE, INVENTORY, N_FDS };
 
 static void tell(guint64 done, guint64 total, gpointer data)
@@ -49,19 +50,6 @@ static TreeInventory *take_inventory(const ChildRequest *request, const char *na
     return text ? tree_inventory_parse((const char *)text, size, name, error) : NULL;
 }
 
-static Node *moved_list(const DeltaFile *file)
-{
-    Node *list = node_new_list();
-    for (guint i = 0; i < file->entries->len; i++) {
-        const DeltaEntry *entry = delta_file_at(file, i);
-        if (entry->origin != DELTA_MOVED)
-            continue;
-        g_autofree char *text = g_strdup_printf("%u %c %s", entry->old, entry->runs ? 'x' : '-', entry->path);
-        node_append(list, node_new_scalar(SCALAR_STRING, text));
-    }
-    return list;
-}
-
 static Node *do_delta(const ChildRequest *request, GError **error)
 {
     DeltaLimits limits = {
@@ -74,11 +62,7 @@ static Node *do_delta(const ChildRequest *request, GError **error)
     g_autoptr(DeltaFile) file = bytes ? delta_file_read(bytes, size, old, &limits, error) : NULL;
     if (!file || !delta_write(file, old, request->fds[FIRST], request->fds[TREE], tell, NULL, error))
         return NULL;
-    g_autofree char *kept = delta_kept_text(file);
-    Node *answer = node_new_map();
-    node_set_text(answer, "kept", kept);
-    node_set(answer, "moved", moved_list(file));
-    return answer;
+    return node_new_map();
 }
 
 /* "0 1 7 ": the places of those marked. */
@@ -122,21 +106,20 @@ static Node *do_inventory(const ChildRequest *request, GError **error)
 
 static const struct {
     const char *name;
-    gboolean old; /* the first descriptor is a directory */
+    gboolean reads, writes; /* below the first descriptor; below the third */
     guint n_fds;
     Node *(*run)(const ChildRequest *request, GError **error);
 } operations[] = {
-    {"delta", TRUE, N_FDS, do_delta},
-    {"frames", FALSE, N_FDS, do_frames},
-    {"inventory", FALSE, TREE, do_inventory},
+    {"delta", TRUE, FALSE, N_FDS, do_delta},
+    {"frames", FALSE, TRUE, N_FDS, do_frames},
+    {"inventory", FALSE, FALSE, TREE, do_inventory},
 };
 
-static gboolean confine(const ChildRequest *request, gboolean old, GError **error)
+static gboolean confine(const ChildRequest *request, gboolean reads, gboolean writes, GError **error)
 {
-    g_autofree char *read_path = old ? g_strdup_printf("/proc/self/fd/%d", request->fds[FIRST]) : NULL;
+    g_autofree char *read_path = reads ? g_strdup_printf("/proc/self/fd/%d", request->fds[FIRST]) : NULL;
     const char *read_paths[] = {read_path, NULL};
-    SandboxRules rules = {
-        .read_paths = read_paths, .write_fds = &request->fds[TREE], .n_write_fds = request->n_fds > TREE};
+    SandboxRules rules = {.read_paths = read_paths, .write_fds = &request->fds[TREE], .n_write_fds = writes};
     return sandbox_enter(&rules, &(gboolean){FALSE}, error);
 }
 
@@ -145,6 +128,7 @@ int main(void)
     child_begin("liftlock-assemble", FALSE, SPACE_BYTES, 64);
     setrlimit(RLIMIT_CPU, &(struct rlimit){.rlim_cur = CPU_SECONDS, .rlim_max = CPU_SECONDS});
     umask(022);
+    signal(SIGPIPE, SIG_IGN);
     ChildRequest request;
     g_autoptr(GError) error = NULL;
     Node *answer = NULL;
@@ -154,7 +138,7 @@ int main(void)
     const char *name = node_get_text(request.node, "do", "");
     for (gsize i = 0; i < G_N_ELEMENTS(operations) && !known; i++) {
         known = g_str_equal(name, operations[i].name) && request.n_fds == operations[i].n_fds;
-        if (known && confine(&request, operations[i].old, &error))
+        if (known && confine(&request, operations[i].reads, operations[i].writes, &error))
             answer = operations[i].run(&request, &error);
     }
     if (!known)

@@ -4,7 +4,7 @@
 #include "base/fault.h"
 #include "delta/bytes.h"
 #include "delta/delta_group.h"
-#include "delta/delta_write.h"
+#include "delta/delta_plan.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -72,8 +72,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         g_assert_true((file != NULL) == (error == NULL));
         if (!file)
             continue;
-        g_autofree char *kept = delta_kept_text(file);
-        g_assert_nonnull(kept);
+        g_autoptr(GString) told = delta_plan_text(file);
+        g_autofree char *text = g_memdup2(told->str, told->len + 1);
+        g_autoptr(DeltaPlan) plan = delta_plan_read(g_steal_pointer(&text), told->len, old, limits.tree_bytes, NULL);
+        g_assert_nonnull(plan);
+        g_assert_cmpuint(plan->written->len, ==, file->written->len);
         make(file, old);
     }
     return 0;
