@@ -181,7 +181,7 @@ static gboolean share_and_hash(Worker *worker, const PlanEntry *entry, GError **
     if (!build->early)
         return TRUE;
     fs_fd int fd = share_open(&worker->share, entry->path, error);
-    return fd >= 0 && hash_upto(worker, &worker->shared, fd, entry->path, G_MAXUINT64, error) &&
+    return fd >= 0 && hash_upto(worker, &worker->shared, fd, entry->path, old->size, error) &&
            note_hashed(worker, &worker->shared, fd, entry->path, error);
 }
 

@@ -87,6 +87,7 @@ static const Call calls[] = {
     CALL(fchownat, ON_AT, FAILS_DISK),
     CALL(copy_file_range, ON_FD_2, FAILS_SPACE),
     CALL(sendfile, ON_FD, FAILS_SPACE),
+    CALL(splice, ON_FD_2, FAILS_SPACE),
     CALL(ioctl, ON_FD, FAILS_SPACE, EQUALS, 1, FICLONE),
     CALL(ioctl, ON_FD, FAILS_SPACE, EQUALS, 1, FICLONERANGE),
     CALL(openat, ON_AT, FAILS_SPACE, ANY_BIT, 2, CREATING),
