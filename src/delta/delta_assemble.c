@@ -75,13 +75,28 @@ static gpointer help(gpointer data)
     return NULL;
 }
 
-/* After the fork of the child, which shall not copy a process with threads. */
+static void give_up(Making *making, const GError *cause)
+{
+    GError *error = NULL;
+    fault_set(&error, FAULT_SYSTEM, "cannot start a thread: %s", cause->message);
+    tree_build_fail(making->build, error);
+    fs_fd_clear(&making->content);
+}
+
+/* After the fork of the child, which shall not copy a process with threads. Without the first one nothing is made; the
+ * others only make it faster. */
 static void begin(gpointer data)
 {
     Making *making = data;
     guint n_threads = making->assembly->n_threads ? making->assembly->n_threads : THREADS;
-    for (guint i = 0; i < n_threads; i++)
-        g_ptr_array_add(making->threads, g_thread_new("build", i == 0 ? make : help, making));
+    for (guint i = 0; i < n_threads; i++) {
+        g_autoptr(GError) error = NULL;
+        GThread *thread = g_thread_try_new("build", i == 0 ? make : help, making, &error);
+        if (thread)
+            g_ptr_array_add(making->threads, thread);
+        else if (i == 0)
+            give_up(making, error);
+    }
 }
 
 /* --- the call ----------------------------------------------------------------------------------------------- */
