@@ -66,34 +66,60 @@ static void go_up(GString *at)
     g_string_truncate(at, slash ? (gsize)(slash - at->str) : 0);
 }
 
-/* Goes from a directory to where `target` leads, name by name, all links followed. FALSE: there are too many. */
-static gboolean follow(const TreeInventory *inventory, GString *at, const char *target, guint *hops)
+/* Where links lead, each found out once: a thousand of them may pass through the same forty. */
+enum { TOP = -2, NOWHERE = -1 };
+typedef struct Lead {
+    gint32 to; /* an entry, or one of these */
+    enum { UNKNOWN, UNDER_WAY, KNOWN } state;
+    guint hops; /* links on the way, itself not counted */
+} Lead;
+
+static gboolean find_lead(const TreeInventory *inventory, Lead *leads, guint i, guint depth);
+
+/* One name further from `at`. FALSE: there are too many links on the way. */
+static gboolean go_down(const TreeInventory *inventory, Lead *leads, Lead *lead, GString *at, const char *name,
+                        guint depth)
 {
-    g_auto(GStrv) names = g_strsplit(target, "/", -1);
-    for (char **name = names; *name; name++) {
-        if (!**name || g_str_equal(*name, "."))
-            continue;
-        if (g_str_equal(*name, "..")) {
-            go_up(at);
-            continue;
-        }
-        g_string_append_printf(at, "%s%s", at->len > 0 ? "/" : "", *name);
-        gint64 i = tree_inventory_find(inventory, at->str);
-        if (i < 0 || tree_inventory_at(inventory, (guint)i)->kind != 'l')
-            continue;
-        go_up(at);
-        if (++*hops > MAX_HOPS || !follow(inventory, at, tree_inventory_at(inventory, (guint)i)->content, hops))
-            return FALSE;
-    }
-    return TRUE;
+    g_string_append_printf(at, "%s%s", at->len > 0 ? "/" : "", name);
+    gint64 i = tree_inventory_find(inventory, at->str);
+    lead->to = i < 0 ? NOWHERE : (gint32)i;
+    if (i < 0 || tree_inventory_at(inventory, (guint)i)->kind != 'l')
+        return TRUE;
+    if (!find_lead(inventory, leads, (guint)i, depth + 1))
+        return FALSE;
+    lead->hops += 1 + leads[i].hops;
+    lead->to = leads[i].to;
+    g_string_assign(at, lead->to < 0 ? "" : tree_inventory_at(inventory, (guint)lead->to)->path);
+    return lead->hops <= MAX_HOPS;
 }
 
-static gboolean leads_somewhere(const TreeInventory *inventory, const TreeEntry *link)
+static gboolean find_lead(const TreeInventory *inventory, Lead *leads, guint i, guint depth)
 {
+    const TreeEntry *link = tree_inventory_at(inventory, i);
+    Lead *lead = &leads[i];
+    if (lead->state == KNOWN)
+        return TRUE;
+    if (lead->state == UNDER_WAY || depth > MAX_HOPS)
+        return FALSE;
+    g_auto(GStrv) names = g_strsplit(link->content, "/", -1);
     g_autoptr(GString) at = g_string_new(link->path);
-    guint hops = 0;
+    lead->state = UNDER_WAY;
     go_up(at);
-    return follow(inventory, at, link->content, &hops);
+    lead->to = at->len > 0 ? (gint32)tree_inventory_find(inventory, at->str) : TOP;
+    /* Behind what is not there no link can come: names do not lead up again, and every parent is an entry. */
+    for (char **name = names; *name && lead->to != NOWHERE; name++) {
+        if (!**name || g_str_equal(*name, "."))
+            continue;
+        if (!g_str_equal(*name, "..")) {
+            if (!go_down(inventory, leads, lead, at, *name, depth))
+                return FALSE;
+            continue;
+        }
+        go_up(at);
+        lead->to = at->len > 0 ? (gint32)tree_inventory_find(inventory, at->str) : TOP;
+    }
+    lead->state = KNOWN;
+    return TRUE;
 }
 
 static gboolean refuse(GError **error, const char *name, const char *path, const char *why)
@@ -134,9 +160,10 @@ static gboolean check_entry(TreeInventory *inventory, GHashTable *folded, const 
 
 static gboolean check_links(const TreeInventory *inventory, const char *name, GError **error)
 {
+    g_autofree Lead *leads = g_new0(Lead, inventory->entries->len + 1);
     for (guint i = 0; i < inventory->entries->len; i++) {
         const TreeEntry *entry = tree_inventory_at(inventory, i);
-        if (entry->kind == 'l' && !leads_somewhere(inventory, entry))
+        if (entry->kind == 'l' && !find_lead(inventory, leads, i, 0))
             return refuse(error, name, entry->path, "it leads in a circle");
     }
     return TRUE;

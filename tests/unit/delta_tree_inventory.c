@@ -97,6 +97,41 @@ static void links_lead_somewhere_inside(void)
     g_assert_nonnull(empty);
 }
 
+/* Links in a row, one behind the other, and another that passes through them all. */
+static TreeInventory *row_of_links(guint n, GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (guint i = 0; i < n; i++)
+        g_string_append_printf(text, "l - 3 %03u %03u\n", i + 1, i);
+    g_string_append(text, "l - 3 000 last\n");
+    return parse(text->str, error);
+}
+
+static void forty_links_in_a_row_are_the_most(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(TreeInventory) good = row_of_links(40, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(good);
+    g_assert_null(row_of_links(41, &error));
+    g_assert_cmpstr(error->message, ==, "inventory: 'last': it leads in a circle");
+    g_clear_error(&error);
+    g_assert_null(row_of_links(900, &error));
+    g_assert_cmpstr(error->message, ==, "inventory: '000': it leads in a circle");
+}
+
+/* b passes through a/x twenty times; c through b, and so many times more. */
+static void links_through_links_count_together(void)
+{
+#define FIVE "/x/x/x/x/x"
+#define BEFORE "d - 0 - a\nl - 1 . a/x\nl - 41 a" FIVE FIVE FIVE FIVE " b\n"
+    g_autoptr(GError) error = NULL;
+    g_autoptr(TreeInventory) good = parse(BEFORE "l - 39 b" FIVE FIVE FIVE "/x/x/x/x c\n", &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(good);
+    assert_refused(BEFORE "l - 41 b" FIVE FIVE FIVE FIVE " c\n", "inventory: 'c': it leads in a circle");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -105,5 +140,7 @@ int main(int argc, char **argv)
     g_test_add_func("/tree_inventory/what is no line is refused", what_is_no_line_is_refused);
     g_test_add_func("/tree_inventory/paths stay in the tree and apart", paths_stay_in_the_tree_and_apart);
     g_test_add_func("/tree_inventory/links lead somewhere inside", links_lead_somewhere_inside);
+    g_test_add_func("/tree_inventory/forty links in a row are the most", forty_links_in_a_row_are_the_most);
+    g_test_add_func("/tree_inventory/links through links count together", links_through_links_count_together);
     return g_test_run();
 }
