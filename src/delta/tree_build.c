@@ -424,15 +424,22 @@ gboolean tree_build_end(TreeBuild *build, GError **error)
     return FALSE;
 }
 
-/* The digest of a file that was hashed on the way and that nobody but us can have written to since. */
+static gboolean is_same(const Hashed *hashed, const struct stat *st)
+{
+    return st->st_dev == hashed->device && st->st_ino == hashed->inode && (guint64)st->st_size == hashed->size &&
+           st->st_mtim.tv_sec == hashed->changed.tv_sec && st->st_mtim.tv_nsec == hashed->changed.tv_nsec;
+}
+
+/* Nobody but us can have written to it, and set its time back. */
+static gboolean is_ours(const struct stat *st)
+{
+    return st->st_uid == geteuid() && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 static const char *known_digest(const char *path, const struct stat *st, gpointer data)
 {
-    const TreeBuild *build = data;
-    const Hashed *hashed = g_hash_table_lookup(build->hashed, path);
-    gboolean same = hashed && st->st_dev == hashed->device && st->st_ino == hashed->inode &&
-                    (guint64)st->st_size == hashed->size && st->st_mtim.tv_sec == hashed->changed.tv_sec &&
-                    st->st_mtim.tv_nsec == hashed->changed.tv_nsec;
-    return same && st->st_uid == geteuid() && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0 ? hashed->digest : NULL;
+    const Hashed *hashed = g_hash_table_lookup(((const TreeBuild *)data)->hashed, path);
+    return hashed && is_same(hashed, st) && is_ours(st) ? hashed->digest : NULL;
 }
 
 char *tree_build_text(const TreeBuild *build, guint n_threads, gsize *size, GError **error)
