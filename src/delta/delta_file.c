@@ -60,11 +60,6 @@ void delta_file_free(DeltaFile *file)
     g_free(file);
 }
 
-const DeltaEntry *delta_file_at(const DeltaFile *file, guint i)
-{
-    return &g_array_index(file->entries, DeltaEntry, i);
-}
-
 /* A single old file is mapped and costs nothing; several are laid one behind the other for a prefix. */
 guint64 delta_group_memory(const DeltaGroup *group)
 {

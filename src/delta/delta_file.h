@@ -88,7 +88,11 @@ DeltaFile *delta_file_read(const guint8 *bytes, gsize size, const TreeInventory 
 void delta_file_free(DeltaFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DeltaFile, delta_file_free)
 
-const DeltaEntry *delta_file_at(const DeltaFile *file, guint i);
+static inline const DeltaEntry *delta_file_at(const DeltaFile *file, guint i)
+{
+    return &g_array_index(file->entries, DeltaEntry, i);
+}
+
 DeltaGroup *delta_group_new(DeltaCodec codec);
 void delta_group_free(DeltaGroup *group);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DeltaGroup, delta_group_free)
