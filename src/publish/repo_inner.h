@@ -43,6 +43,6 @@ gboolean repo_channel_move(Node *content, const char *app, const char *version, 
 /* Removes metadata that a run which was killed has left, and nobody was told of. */
 void repo_sweep(const Repo *repo);
 
-/* The same of an app's files, and of those that the release metadata of the last time have let go: readers who had the
- * ones before have had until now. */
+/* The same of an app's files, and of those that the release metadata of the last time have let go: readers who have the
+ * ones before may ask for those for seven days (repo_former.h). */
 void repo_sweep_targets(const Repo *repo, const char *app);

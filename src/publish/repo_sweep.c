@@ -3,6 +3,7 @@
  */
 #include "base/digest.h"
 #include "base/fs.h"
+#include "publish/repo_former.h"
 #include "publish/repo_inner.h"
 
 #include <dirent.h>
@@ -79,6 +80,7 @@ void repo_sweep_targets(const Repo *repo, const char *app)
         g_autofree char *path = repo_target_file(file->name, file->sha256 ? file->sha256 : "");
         g_hash_table_add(named, g_path_get_basename(path));
     }
+    g_autoptr(GHashTable) former = role ? repo_former_targets(repo->dirfd, role) : NULL;
     int fd = fs_open_beneath(repo->dirfd, folder, O_RDONLY | O_DIRECTORY, 0, NULL);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     for (const struct dirent *entry; dir && (entry = readdir(dir));) {
@@ -86,7 +88,9 @@ void repo_sweep_targets(const Repo *repo, const char *app)
         g_autofree char *sha256 = g_strndup(name, strcspn(name, "."));
         gboolean ours =
             digest_is_valid(sha256) || g_str_has_suffix(name, ".partial") || g_str_has_prefix(name, ".liftlock-");
-        if (ours && !g_hash_table_contains(named, name))
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        const gint64 *until_s = former ? g_hash_table_lookup(former, path) : NULL;
+        if (ours && !g_hash_table_contains(named, name) && !(until_s && *until_s > repo->now_s))
             unlinkat(fd, name, 0);
     }
     if (dir)

@@ -264,7 +264,7 @@ gboolean repo_verify(const char *path, gboolean light, RepoAudit *result, GError
                    .now_s = clock_now_s(),
                    .known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
                    .good = g_hash_table_new(g_str_hash, g_str_equal),
-                   .former = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+                   .former = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
                    .apps = g_ptr_array_new_with_free_func(file_free)};
     check_metadata(&audit);
     audit_files(&audit);

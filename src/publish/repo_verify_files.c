@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "model/version.h"
 #include "publish/repo_block.h"
+#include "publish/repo_former.h"
 #include "publish/repo_inner.h"
 #include "publish/repo_verify_inner.h"
 
@@ -156,11 +157,6 @@ static void check_older(Audit *audit, const char *path, const char *role, gint64
     }
     if (file->metadata->version != version)
         audit_wrong(audit, "%s: its version is %" G_GINT64_FORMAT, path, file->metadata->version);
-    for (guint i = 0; repo_app_of_role(role) && i < file->metadata->files->len; i++) {
-        const TufFile *target = file->metadata->files->pdata[i];
-        if (target->sha256)
-            g_hash_table_add(audit->former, repo_target_file(target->name, target->sha256));
-    }
     for (guint i = 0; g_str_equal(role, "snapshot") && i < file->metadata->files->len; i++) {
         const TufFile *before = file->metadata->files->pdata[i],
                       *now = tuf_metadata_file(current->metadata, before->name);
@@ -192,6 +188,38 @@ static gboolean is_older(Audit *audit, const char *path)
 
 /* --- strays ------------------------------------------------------------------------------------------------- */
 
+/* TRUE: metadata from before have named it. */
+static gboolean is_former(Audit *audit, const char *path)
+{
+    const gint64 *until_s = g_hash_table_lookup(audit->former, path);
+    if (until_s && *until_s > audit->now_s) {
+        audit->n_waiting++;
+        audit->waiting_s = MAX(audit->waiting_s, *until_s);
+    } else if (until_s)
+        audit_note(audit, "%s: no release lists it any more; the next 'repo add' or 'repo prune' removes it", path);
+    return until_s != NULL;
+}
+
+static void find_former(Audit *audit, const RepoFile *app)
+{
+    g_autoptr(GHashTable) former = repo_former_targets(audit->dirfd, app);
+    GHashTableIter each;
+    gpointer path, until;
+    g_hash_table_iter_init(&each, former);
+    while (g_hash_table_iter_next(&each, &path, &until)) {
+        g_hash_table_iter_steal(&each);
+        g_hash_table_insert(audit->former, path, until);
+    }
+}
+
+static void say_waiting(Audit *audit)
+{
+    g_autofree char *until = clock_format(audit->waiting_s);
+    if (audit->n_waiting)
+        audit_note(audit, "files that no release lists any more, and that readers of older metadata find until %s: %u",
+                   until, audit->n_waiting);
+}
+
 static gboolean visit(int parent_fd, const char *name, const char *path, const struct stat *st, gpointer data,
                       GError **error)
 {
@@ -204,9 +232,7 @@ static gboolean visit(int parent_fd, const char *name, const char *path, const s
     }
     if (g_str_has_prefix(path, "metadata/") && !strchr(path + strlen("metadata/"), '/') && is_older(audit, path))
         return TRUE;
-    if (g_str_has_suffix(path, ".delta") && g_hash_table_contains(audit->former, path))
-        audit_note(audit, "%s: no release lists it any more; the next 'repo add' removes it", path);
-    else
+    if (!is_former(audit, path))
         audit_wrong(audit, "%s: it does not belong here", path);
     return TRUE;
 }
@@ -232,9 +258,12 @@ static int compare_uploads(gconstpointer a, gconstpointer b)
 void audit_files(Audit *audit)
 {
     g_autoptr(GError) error = NULL;
-    for (guint i = 0; i < audit->apps->len; i++)
+    for (guint i = 0; i < audit->apps->len; i++) {
         check_app(audit, audit->apps->pdata[i]);
+        find_former(audit, audit->apps->pdata[i]);
+    }
     if (!fs_walk(audit->dirfd, ".", visit, audit, &error))
         audit_fault(audit, error);
+    say_waiting(audit);
     g_ptr_array_sort(audit->result->files, compare_uploads);
 }

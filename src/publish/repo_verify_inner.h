@@ -12,7 +12,9 @@ typedef struct Audit {
     gint64 now_s;
     GHashTable *known;                               /* paths that belong to the repository */
     GHashTable *good;                                /* names of targets whose content is what was signed */
-    GHashTable *former;                              /* paths of targets that older metadata have listed */
+    GHashTable *former;                              /* see repo_former_targets: of all apps */
+    guint n_waiting;                                 /* of them, that readers may still ask for, */
+    gint64 waiting_s;                                /* the last until then */
     RepoFile *root, *timestamp, *snapshot, *targets; /* NULL: there is none that can be read */
     GPtrArray *apps;                                 /* RepoFile */
 } Audit;

@@ -162,13 +162,21 @@ expect_same 'gone from the metadata' "$(block 1.1.0 '" ".join(b["files"])')" 'bo
 expect_file "$repo/targets/books/$leaving"
 expect_exit 0 liftlock_repo verify "$repo" --rsync-list
 expect_no_text "$out" "targets/books/$leaving"
-expect_text "$err" "note: targets/books/$leaving: no release lists it any more; the next 'repo add' removes it"
+grep -q '^note: files that no release lists any more, and that readers of older metadata find until 20.*: [0-9]*$' "$err"
+verdict 'it says until when' $?
 app 1.4.0
 expect_exit 0 add 1.4.0 tree --deltas 0 --dry-run
 expect_file "$repo/targets/books/$leaving"
 expect_exit 0 add 1.4.0 tree --deltas 0
 expect_text "$out" 'note: no delta leads to 1.2.0 any more: no channel names it'
-expect_no_file "$repo/targets/books/$leaving"
+expect_file "$repo/targets/books/$leaving"
+later() { as_user env ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" faketime -f +8d liftlock repo "$@"; }
+later verify "$repo" >"$out" 2>&1
+expect_text "$out" "note: targets/books/$leaving: no release lists it any more; the next 'repo add' or 'repo prune' removes it"
+ok 'another version, eight days later' as_user cp -a "$repo" "$work/week"
+app 1.4.1
+expect_exit 0 later add "$work/week" books 1.4.1 tree --keys "$keys" --deltas 0
+expect_no_file "$work/week/targets/books/$leaving"
 expect_same 'none were asked for' "$(block 1.4.0 '" ".join(b["files"])')" 'books/books-1.4.0.table books/books-1.4.0.pack books/books-1.4.0.tar.zst'
 expect_exit 0 liftlock_repo verify "$repo"
 
