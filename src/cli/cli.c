@@ -90,15 +90,16 @@ const Verb verbs[] = {
      "own,\n'status TREE' says what is; 'status APP' asks the database of an app of this host."},
     {"keys", "generate|show NAME", "make or show a publisher's signing key", verb_keys, "no-passphrase passphrase-file",
      0, 2, 2, "Keys and signatures are interchangeable with minisign."},
-    {"repo", "init|add|promote|withdraw|rollout|refresh|rotate|sign|verify DIR ... | key NAME",
+    {"repo", "init|add|promote|withdraw|rollout|prune|refresh|rotate|sign|verify DIR ... | key NAME",
      "keep a signed repository of releases for any web server (TUF)", verb_repo,
      "keys key-command passphrase-file no-passphrase root-key threshold add drop channel changelog severity min-age "
      "gate deltas "
-     "reason force dry-run rsync-list",
+     "keep reason force dry-run rsync-list",
      0, 2, 100,
      "init DIR: keys and a first root. add DIR APP VERSION TREE|ARCHIVE: a release. promote DIR APP VERSION CHANNEL:\n"
      "the channel names it. withdraw DIR APP VERSION: nobody takes it any more. rollout DIR APP VERSION STAGE...: who\n"
-     "takes it when, as 10 50:24h 100:3d. refresh DIR: for cron; signs again what is due, and is quiet if nothing is.\n"
+     "takes it when, as 10 50:24h 100:3d. prune DIR APP: forgets old releases that nobody needs. refresh DIR: for "
+     "cron; signs again what is due, and is quiet if nothing is.\n"
      "rotate DIR ROLE|APP: other keys. sign DIR|FILE [COPY...]: a root that waits. verify DIR: audits all of it.\n"
      "Each says what is to be uploaded in which order."},
     {"reference", "", "print verbs, options and keys as Markdown", verb_reference, "", HIDDEN, 0, 0, NULL},

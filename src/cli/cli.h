@@ -18,7 +18,7 @@ typedef struct Options {
     char *min_age, *gate, *max_download, *deltas;
     char **keys, **key_command, **root_key, **add, **drop; /* NULL-terminated; NULL: not given */
     gboolean rsync_list;
-    int limit, threshold;
+    int limit, threshold, keep;
 } Options;
 
 typedef struct Call {

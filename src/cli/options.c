@@ -39,6 +39,7 @@ const OptionRow option_rows[] = {
     {"identity", 0, G_OPTION_ARG_FILENAME, AT(identity), "FILE", "the private key that opens an encrypted backup"},
     {"job", 0, G_OPTION_ARG_STRING, AT(job), "ID", "that job instead of the newest"},
     {"json", 0, G_OPTION_ARG_NONE, AT(json), NULL, "answer in JSON on standard output"},
+    {"keep", 0, G_OPTION_ARG_INT, AT(keep), "N", "so many of the newest good releases stay"},
     {"key", 'k', G_OPTION_ARG_STRING, AT(key), "KEY",
      "the publisher's minisign key (RW...), or the file of a secret key when publishing"},
     {"key-command", 0, G_OPTION_ARG_STRING_ARRAY, AT(key_command), "COMMAND",

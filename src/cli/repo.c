@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* repo: the publisher's signed repository. */
+#include "base/clock.h"
 #include "base/fault.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/repo_tell.h"
+#include "publish/repo_prune.h"
 #include "publish/repo_release.h"
 #include "publish/repo_root.h"
 #include "publish/repo_verify.h"
@@ -242,6 +244,58 @@ static int act_rollout(Call *call, GError **error)
     return finish(call, &report, error);
 }
 
+/* --- prune -------------------------------------------------------------------------------------------------- */
+
+static void say_pruned(Call *call, const RepoReport *report, const RepoPruned *pruned)
+{
+    gboolean dry = call->options.dry_run;
+    guint n = pruned->releases->len;
+    g_autofree char *until = clock_format(pruned->until_s);
+    if (n == 0)
+        call_say(call, "%s: no release to forget; %" G_GINT64_FORMAT " stay", report->app, pruned->stay);
+    else
+        call_say(call, "%s: %u release%s %s forgotten; %" G_GINT64_FORMAT " stay", report->app, n, n == 1 ? "" : "s",
+                 dry      ? "would be"
+                 : n == 1 ? "is"
+                          : "are",
+                 pruned->stay);
+    for (guint i = 0; i < n; i++)
+        call_say(call, "  %s", (const char *)pruned->releases->pdata[i]);
+    if (pruned->removed->len)
+        call_say(call,
+                 dry ? "files that nobody can ask for any more:" : "removed, for nobody can ask for them any more:");
+    for (guint i = 0; i < pruned->removed->len; i++)
+        call_say(call, "  %s", (const char *)pruned->removed->pdata[i]);
+    if (pruned->waiting)
+        call_say(call,
+                 "%u file%s of forgotten releases stay%s until %s, for readers of the metadata before; the next prune "
+                 "removes them",
+                 pruned->waiting, pruned->waiting == 1 ? "" : "s", pruned->waiting == 1 ? "s" : "", until);
+}
+
+static int act_prune(Call *call, GError **error)
+{
+    RepoPruneOptions options = {.path = argument(call, 1),
+                                .app = argument(call, 2),
+                                .keep = call->options.keep,
+                                .keys = sources_of(call),
+                                .dry_run = call->options.dry_run};
+    g_auto(RepoReport) report = {0};
+    g_auto(RepoPruned) pruned = {0};
+    if (!repo_prune(&options, &pruned, &report, error))
+        return -1;
+    say_pruned(call, &report, &pruned);
+    int code = finish(call, &report, error);
+    node_set(call->answer, "releases", repo_tell_list(pruned.releases));
+    node_set(call->answer, "removed", repo_tell_list(pruned.removed));
+    node_set_int(call->answer, "waiting", pruned.waiting);
+    if (pruned.waiting) {
+        g_autofree char *until = clock_format(pruned.until_s);
+        node_set_text(call->answer, "waiting_until", until);
+    }
+    return code;
+}
+
 /* --- verify ------------------------------------------------------------------------------------------------- */
 
 static void answer_audit(Call *call, const RepoAudit *audit)
@@ -294,6 +348,7 @@ static const RepoAct acts[] = {
     {"promote", "DIR APP VERSION CHANNEL", act_promote, 5, 5, KEYS "force rsync-list"},
     {"withdraw", "DIR APP VERSION", act_withdraw, 4, 4, KEYS "reason rsync-list"},
     {"rollout", "DIR APP VERSION STAGE...", act_rollout, 5, 24, KEYS "rsync-list"},
+    {"prune", "DIR APP", act_prune, 3, 3, KEYS "keep dry-run rsync-list"},
     {"refresh", "DIR", act_refresh, 2, 2, KEYS "force rsync-list"},
     {"rotate", "DIR ROLE|APP", act_rotate, 3, 3, NEW_KEYS "add drop threshold rsync-list"},
     {"sign", "DIR|FILE [COPY...]", act_sign, 2, 100, KEYS "rsync-list"},
