@@ -16,6 +16,7 @@
 
 #define FETCHER "liftlock-fetch"
 #define UNPACKER "liftlock-unpack"
+#define PARSER "liftlock-parse"
 
 enum {
     CA_MAX_BYTES = 1024 * 1024,
@@ -311,7 +312,7 @@ Node *remote_parse(DocumentLanguage language, int fd, const char *name, int faul
     g_autofree char *doing = g_strconcat("reading ", shown, NULL);
     RemoteCall call = archive_call(request, &fd, 1, doing, PARSE_MS);
     call.code = fault_code;
-    g_autoptr(RemoteChild) child = remote_child_start(UNPACKER, error);
+    g_autoptr(RemoteChild) child = remote_child_start(PARSER, error);
     g_autoptr(Node) answer = NULL;
     if (!child || !remote_child_call(child, &call, &answer, error))
         return NULL;
@@ -346,7 +347,7 @@ Envelope *remote_envelope(const char *bytes, gsize size, const char *name, int f
     const int fds[] = {from, room};
     RemoteCall call = archive_call(request, fds, 2, doing, PARSE_MS);
     call.code = fault_code;
-    g_autoptr(RemoteChild) child = remote_child_start(UNPACKER, error);
+    g_autoptr(RemoteChild) child = remote_child_start(PARSER, error);
     g_autoptr(Node) answer = NULL;
     if (!child || !remote_child_call(child, &call, &answer, error))
         return NULL;

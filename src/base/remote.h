@@ -2,12 +2,12 @@
 /*
  * What the side with rights asks of the children without rights.
  *
- * liftlock-fetch does all that touches the network (download, HTTP probes, webhooks, mail); liftlock-unpack reads all
- * bytes that came from there (archives, indexes, manifests) and writes archives for publishers. Each is an executable
- * of its own next to ours (or in libexec), started per request, as the system user "liftlock" when we are root, with
- * no_new_privs and Landlock. Requests and answers are records (document.h) over a socket pair; files travel as
- * descriptors. When a call returns, its child is gone and has been reaped: only then may the caller hash or use the
- * file.
+ * liftlock-fetch does all that touches the network (download, HTTP probes, webhooks, mail); liftlock-parse reads the
+ * documents that came from there (indexes, manifests, signed metadata), liftlock-unpack the archives, and writes those
+ * of publishers. Each is an executable of its own next to ours (or in libexec), started per request, as the system user
+ * "liftlock" when we are root, with no_new_privs and Landlock. Requests and answers are records (document.h) over a
+ * socket pair; files travel as descriptors. When a call returns, its child is gone and has been reaped: only then may
+ * the caller hash or use the file.
  */
 #pragma once
 

@@ -6,7 +6,7 @@
 
 typedef struct RemoteChild RemoteChild;
 
-/* Starts "liftlock-fetch" or "liftlock-unpack": the one beside our own executable, else the installed one. */
+/* Starts "liftlock-fetch" or another of them: the one beside our own executable, else the installed one. */
 RemoteChild *remote_child_start(const char *program, GError **error);
 
 /* The same as another user than the children's own, with all his groups, when we are root. */

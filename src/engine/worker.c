@@ -45,7 +45,7 @@ static gboolean executable_copy(const char *from_directory, int bin_fd, const ch
  */
 static gboolean executables_copy(int job_fd, GError **error)
 {
-    static const char *const names[] = {"liftlock",          "liftlock-fetch",    "liftlock-unpack",
+    static const char *const names[] = {"liftlock",          "liftlock-fetch",    "liftlock-unpack",  "liftlock-parse",
                                         "liftlock-assemble", "liftlock-transfer", "liftlock-postgres"};
     g_autofree char *directory = process_own_directory();
     fs_fd int bin = fs_make_dirs(job_fd, "bin", 0755, error)

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* liftlock-unpack: the only program that takes apart bytes from elsewhere. Does one request from descriptor 3. */
+/* liftlock-unpack: the only program that takes apart archives from elsewhere. Does one request from descriptor 3. */
 #include "base/archive.h"
-#include "base/canonical.h"
-#include "base/document.h"
-#include "base/envelope.h"
 #include "base/fault.h"
 #include "base/fs.h"
 #include "base/git_tree.h"
@@ -94,67 +91,6 @@ static void do_git_tree(const ChildRequest *request)
     answer(tree != NULL, result, error);
 }
 
-/* fds: text. At most one byte more than `limit`, from where the descriptor begins. */
-static char *read_text(int fd, const char *name, gsize limit, gsize *size, GError **error)
-{
-    g_autoptr(GString) text = g_string_new(NULL);
-    char buffer[16 * 1024];
-    while (text->len <= limit) {
-        ssize_t n = pread(fd, buffer, sizeof buffer, (off_t)text->len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            fault_errno(error, FAULT_SYSTEM, errno, "%s: cannot read it", name);
-            return NULL;
-        }
-        if (n == 0)
-            break;
-        g_string_append_len(text, buffer, n);
-    }
-    *size = text->len;
-    return g_string_free(g_steal_pointer(&text), FALSE);
-}
-
-static void do_parse(const ChildRequest *request)
-{
-    const Node *node = request->node;
-    const char *name = node_get_text(node, "name", "");
-    gsize size = 0;
-    g_autoptr(GError) error = NULL;
-    g_autofree char *text = read_text(request->fds[0], name, DOCUMENT_MAX_BYTES, &size, &error);
-    g_autoptr(Node) document = text ? document_parse((DocumentLanguage)node_get_int(node, "language", 0), text, size,
-                                                     name, (int)node_get_int(node, "code", FAULT_SOURCE), &error)
-                                    : NULL;
-    answer(document != NULL, node_new_map(), error);
-    if (document)
-        child_document(document);
-}
-
-/* fds: signed document, where the bytes go that the signatures are made over */
-static void do_envelope(const ChildRequest *request)
-{
-    const Node *node = request->node;
-    const char *name = node_get_text(node, "name", "");
-    int code = (int)node_get_int(node, "code", FAULT_VERIFY);
-    gsize size = 0;
-    g_autoptr(GError) error = NULL;
-    g_autofree char *text = read_text(request->fds[0], name, CANONICAL_MAX_BYTES, &size, &error);
-    g_autoptr(Envelope) envelope = text ? envelope_read(text, size, name, code, &error) : NULL;
-    gboolean done = envelope != NULL;
-    if (done && !fs_write_all(request->fds[1], envelope->bytes, envelope->size))
-        done = fault_errno(&error, FAULT_SYSTEM, errno, "cannot hand over '%s'", name);
-    Node *result = node_new_map(), *list = node_new_list();
-    for (guint i = 0; done && i < envelope->signatures->len; i++) {
-        const EnvelopeSignature *signature = g_ptr_array_index(envelope->signatures, i);
-        Node *item = node_new_map();
-        child_set_text(item, "keyid", signature->keyid, strlen(signature->keyid));
-        child_set_text(item, "sig", signature->sig, strlen(signature->sig));
-        node_append(list, item);
-    }
-    node_set(result, "signatures", list);
-    answer(done, result, error);
-}
-
 /* What each may touch besides its open files: the directory at this place among the descriptors, -1: nothing. */
 static const struct {
     const char *name;
@@ -162,8 +98,10 @@ static const struct {
     int reads, writes;
     void (*run)(const ChildRequest *request);
 } operations[] = {
-    {"unpack", 2, -1, 1, do_unpack}, {"member", 2, -1, -1, do_member},     {"pack", 2, 0, -1, do_pack},
-    {"parse", 1, -1, -1, do_parse},  {"git-tree", 1, -1, -1, do_git_tree}, {"envelope", 2, -1, -1, do_envelope},
+    {"unpack", 2, -1, 1, do_unpack},
+    {"member", 2, -1, -1, do_member},
+    {"pack", 2, 0, -1, do_pack},
+    {"git-tree", 1, -1, -1, do_git_tree},
 };
 
 static gboolean confine(const ChildRequest *request, int reads, int writes, GError **error)

@@ -76,7 +76,7 @@ class Host:
         os.chmod(self.work, 0o755)
         for folder in (self.source, self.bin, self.root):
             os.mkdir(folder)
-        for name in ("src/liftlock", "src/liftlock-fetch", "src/liftlock-unpack", "src/liftlock-assemble", "src/liftlock-transfer",
+        for name in ("src/liftlock", "src/liftlock-fetch", "src/liftlock-unpack", "src/liftlock-parse", "src/liftlock-assemble", "src/liftlock-transfer",
                      "src/liftlock-postgres", "tests/fault/fault-tracer"):
             shutil.copy(os.path.join(self.build, name), self.bin)
         self.make_source()

@@ -8,7 +8,7 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("LIFTLOCK_BUILD", ROOT / "build"))
-CHILDREN = ["src/liftlock-fetch", "src/liftlock-unpack"]
+CHILDREN = ["src/liftlock-fetch", "src/liftlock-unpack", "src/liftlock-parse"]
 
 
 class Refused(Exception):

@@ -29,6 +29,7 @@ class Shim:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.program = self._take("remote-shim", BUILD / "tests/property/remote-shim")
         self._take("liftlock-unpack", unpacker or BUILD / "src/liftlock-unpack")
+        self._take("liftlock-parse", unpacker or BUILD / "src/liftlock-parse")
         self._take("liftlock-fetch", fetcher or BUILD / "src/liftlock-fetch")
         self.before = []
         if os.geteuid() == 0 and child_uid() == MADE_UP_UID:

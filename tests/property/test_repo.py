@@ -30,7 +30,7 @@ def program(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bin")
     for parent in [folder, *folder.parents][:3]:
         parent.chmod(0o755)
-    for name in ["liftlock", "liftlock-fetch", "liftlock-unpack", "liftlock-assemble", "liftlock-delta"]:
+    for name in ["liftlock", "liftlock-fetch", "liftlock-unpack", "liftlock-parse", "liftlock-assemble", "liftlock-delta"]:
         shutil.copy(BUILD / "src" / name, folder)
     return folder / "liftlock"
 

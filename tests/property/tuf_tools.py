@@ -231,7 +231,7 @@ class Program:
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
-        for name in ("tuf-client", "liftlock-fetch", "liftlock-unpack"):
+        for name in ("tuf-client", "liftlock-fetch", "liftlock-parse"):
             shutil.copy(BUILD / "tests/tuf-client" / name, self.folder / name)
         self.before = []
         if os.geteuid() == 0 and child_uid() == MADE_UP_UID:

@@ -11,7 +11,7 @@ migrating=$host/opt/bookshelf/shared/migrating
 recovered_by=$host/opt/bookshelf/shared/recovered-by
 for each in this next; do
     as_user mkdir "$work/$each"
-    cp "$build/src/liftlock-fetch" "$build/src/liftlock-unpack" "$build/src/liftlock-assemble" "$build/src/liftlock-transfer" "$build/src/liftlock-postgres" "$work/$each/"
+    cp "$build/src/liftlock-fetch" "$build/src/liftlock-unpack" "$build/src/liftlock-parse" "$build/src/liftlock-assemble" "$build/src/liftlock-transfer" "$build/src/liftlock-postgres" "$work/$each/"
 done
 cp "$build/src/liftlock" "$work/this/"
 cp "$build/tests/next/liftlock" "$work/next/"

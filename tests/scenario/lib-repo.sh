@@ -5,7 +5,7 @@ repo=$work/repo
 export keys="$work/keys"
 # The client looks for the children without rights beside itself.
 mkdir "$work/bin"
-cp "$build/tests/tuf-client/tuf-client" "$build/src/liftlock-fetch" "$build/src/liftlock-unpack" "$work/bin/"
+cp "$build/tests/tuf-client/tuf-client" "$build/src/liftlock-fetch" "$build/src/liftlock-unpack" "$build/src/liftlock-parse" "$work/bin/"
 client=$work/bin/tuf-client
 liftlock_repo() { as_user liftlock repo "$@"; }
 

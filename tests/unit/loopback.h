@@ -122,7 +122,7 @@ static inline void beside_children(char **argv)
 {
     if (g_getenv("LIFTLOCK_TEST_BESIDE"))
         return;
-    static const char *const names[] = {"liftlock-fetch", "liftlock-unpack"};
+    static const char *const names[] = {"liftlock-fetch", "liftlock-unpack", "liftlock-parse"};
     g_autofree char *own = process_own_directory(), *folder = g_dir_make_tmp("ll-beside-XXXXXX", NULL);
     for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *from = g_build_filename(own, "..", "..", "src", names[i], NULL);
@@ -140,7 +140,7 @@ static inline void beside_children(char **argv)
 
 static inline int beside_end(int status)
 {
-    static const char *const names[] = {"liftlock-fetch", "liftlock-unpack", "test"};
+    static const char *const names[] = {"liftlock-fetch", "liftlock-unpack", "liftlock-parse", "test"};
     const char *folder = g_getenv("LIFTLOCK_TEST_BESIDE");
     for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *path = g_build_filename(folder, names[i], NULL);
