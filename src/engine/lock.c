@@ -151,12 +151,14 @@ static gboolean inode_is_locked(const char *path)
 }
 
 /* The list is read in pieces, and what others let go meanwhile moves the rest: a read may leave a lock out, though it
- * never makes one up. So while the process that wrote itself down is alive, one look is not believed. */
+ * never makes one up. So while the process that wrote itself down is alive, one look is not believed. When it is gone,
+ * so is its lock: nobody inherits that, and the list is not asked for, because to print it the kernel waits for all
+ * processors, up to 20 ms. */
 LockHolder *lock_holder(const Place *place)
 {
     fs_fd int fd = open(place->lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     LockHolder *holder = fd < 0 ? NULL : holder_read(fd);
-    for (int look = 0; holder && look < (holder->alive ? LOOKS : 1); look++)
+    for (int look = 0; holder && holder->alive && look < LOOKS; look++)
         if (inode_is_locked(place->lock)) {
             lock_holder_free(holder);
             return holder_read(fd); /* as it is now: it may have changed hands */

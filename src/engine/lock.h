@@ -30,5 +30,5 @@ int lock_take(const Place *place, const char *job, const char *verb, const char 
  * hand to what runs for this one; -1 on failure. FAULT_BUSY names a process that is still at work after timeout_ms. */
 int lock_work(const Place *place, gint64 timeout_ms, GError **error);
 
-/* Who holds the lock now, by observation; NULL: nobody. Takes no lock itself. */
+/* Who holds the lock now, by observation; NULL: nobody who has written himself down and lives. Takes no lock itself. */
 LockHolder *lock_holder(const Place *place);
