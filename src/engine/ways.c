@@ -155,7 +155,7 @@ static const struct {
 } rows[] = {
     {WAY_DELTA, "the delta", delta_leads, delta_lacks, delta_take},
     {WAY_FRAMES, "the pack", frames_lead, NULL, frames_take},
-    {WAY_FRAMES, "the pack, for what is really here", frames_lead, NULL, frames_take_found},
+    {WAY_FRAMES, "the pack", frames_lead, NULL, frames_take_found},
     {WAY_ARCHIVE, "the archive", always, archive_lacks, archive_take},
 };
 
@@ -206,7 +206,9 @@ static gboolean empty(int tree, GError **error)
 
 static void say_why(const Ways *ways, const char *what, const GError *why, const char *next)
 {
-    g_autofree char *text = g_strdup_printf("%s is of no use here: %s; taking %s", what, why->message, next);
+    gboolean again = strcmp(what, next) == 0; /* at first the sizes of what is here were believed */
+    g_autofree char *text = again ? g_strdup_printf("%s does not fit: %s; reading all that is here", what, why->message)
+                                  : g_strdup_printf("%s is of no use here: %s; taking %s", what, why->message, next);
     ways->say(text, ways->data);
 }
 
