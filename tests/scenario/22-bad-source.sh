@@ -152,7 +152,12 @@ lists "last['url'] = 'http://joe:secret@127.0.0.1/x.tar.gz'" url 11 "'url' must 
 lists "last['url'] = 'file:///etc/passwd'" url 11 "'url' must be an http or https address or a relative path, not 'file:///etc/passwd'"
 lists "last['url'] = '//example.org/x'" url 11 "'url' must be an http or https address or a relative path, not '//example.org/x'"
 lists "last['version'] = '../../x'" version 15 "'version' must be a version such as 2.1.0, not '../../x'"
+lists "last['tree'] = 'xyz'" tree 12 "'tree' must be 64 hexadecimal digits, not 'xyz'"
+lists "last['pack'] = {'url': '//x', 'sha256': '0' * 64, 'size': 1}" url 12 "'url' must be an http or https address or a relative path, not '//x'"
+lists "last['table'] = {'url': 'x', 'sha256': '0' * 64, 'size': 0}" size 13 "'size' must be a whole number of at least 1, not '0'"
+lists "last['deltas'] = [{'from': '1.0.0', 'from_tree': 'xyz', 'memory': 1, 'url': 'x', 'sha256': '0' * 64, 'size': 1}]" from_tree 19 "'from_tree' must be 64 hexadecimal digits, not 'xyz'"
 good_again
+indexed "last['tree'] = '0' * 64" "bookshelf @V: the archive does not hold the tree that was signed"
 indexed "last['url'] = '../../x.tar.gz'" "the index names '../../x.tar.gz', which leads above the root of its host"
 indexed "last['url'] = 'http://127.0.0.1:1/x.tar.gz'" "cannot reach 127.0.0.1:1: connection refused"
 indexed "del last['sha256']" "bookshelf @V: the index gives no digest for it"

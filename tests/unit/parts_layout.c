@@ -585,6 +585,42 @@ static void foreign_second_name(Scene *scene, gconstpointer unused)
         g_assert_true(sealed);
 }
 
+/* What is shared with a sealed release stays as it is there, and what is the app's to write is shared with nobody. Without
+ * root nothing is: the same user could write it. */
+static void kin_stays_sealed(Scene *scene, gconstpointer unused)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *old = release(scene, "1.0", "same");
+    activate(scene, "1.0");
+    struct stat before = look(scene, "releases/1.0/app.txt");
+    scene->context.kin = "1.0";
+    share(scene, "settings.ini", DATA_CONFIG);
+    prepare(scene, "2.0");
+    g_autofree char *from = in_root(scene, "releases/1.0/app.txt"),
+                    *kept = in_root(scene, "releases/2.0.partial/moved.txt"),
+                    *own = in_root(scene, "releases/2.0.partial/settings.ini");
+    g_assert_no_errno(link(from, own));
+    if (is_root())
+        g_assert_no_errno(link(from, kept));
+    put(scene, "releases/2.0.partial/new.txt", "new");
+    furnish(scene, "2.0");
+    g_autofree char *digest = seal(scene, "2.0");
+    struct stat after = look(scene, "releases/1.0/app.txt"), settings = look(scene, "shared/settings.ini");
+    if (is_root()) {
+        g_assert_cmpuint(look(scene, "releases/2.0.pending/moved.txt").st_ino, ==, before.st_ino);
+        g_assert_cmpuint(after.st_mode, ==, before.st_mode);
+        g_assert_cmpuint(after.st_uid, ==, before.st_uid);
+        g_assert_cmpuint(after.st_gid, ==, before.st_gid);
+        g_assert_cmpuint(settings.st_ino, !=, before.st_ino);
+        g_assert_cmpuint(settings.st_uid, ==, APP);
+        scene->layout->verify(scene->place, "1.0", old, &error);
+        g_assert_no_error(error);
+    }
+    g_assert_cmpuint(settings.st_mode & 0600, ==, 0600);
+    scene->layout->verify(scene->place, "2.0", digest, &error);
+    g_assert_no_error(error);
+}
+
 static void odd_entry(Scene *scene, gconstpointer unused)
 {
     prepare(scene, "1.0");
@@ -951,6 +987,7 @@ int main(int argc, char **argv)
     ADD("nobody writes a sealed tree", nobody_writes);
     ADD("files with second names become private", second_names);
     ADD("a second name of a foreign file is refused", foreign_second_name);
+    ADD("what is shared with a sealed release stays sealed", kin_stays_sealed);
     ADD("a pipe in a tree is refused", odd_entry);
     ADD("sealing again replaces what was pending", sealed_again);
     ADD("verify says what differs", verify_says);
