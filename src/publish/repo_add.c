@@ -214,7 +214,8 @@ static gboolean make_ways(Arrival *arrival, GError **error)
         .tell = options->tell,
         .tell_data = options->tell_data,
     };
-    if (!repo_ways_make(&arrival->ways, &wish, arrival->report, error))
+    repo_edit_app(arrival->edit, options->app);
+    if (!repo_edit_rehearse(arrival->edit, error) || !repo_ways_make(&arrival->ways, &wish, arrival->report, error))
         return FALSE;
     for (guint i = 0; i < arrival->ways.ways->len; i++) {
         const RepoWay *way = arrival->ways.ways->pdata[i];

@@ -323,16 +323,36 @@ static gboolean write_all(Commit *commit, GError **error)
     return commit->gap || write_root(commit, error);
 }
 
-gboolean repo_edit_commit(RepoEdit *edit, GError **error)
+static void commit_begin(Commit *commit, RepoEdit *edit)
 {
     const Repo *repo = edit->repo;
-    Commit commit = {.edit = edit,
-                     .files = g_ptr_array_new_with_free_func(staged_free),
-                     .root = repo_root(repo) ? repo_root(repo) : edit->next->metadata,
-                     .next = edit->next ? edit->next->metadata : NULL,
-                     .targets = repo->targets ? repo->targets->metadata : NULL};
+    *commit = (Commit){.edit = edit,
+                       .files = g_ptr_array_new_with_free_func(staged_free),
+                       .root = repo_root(repo) ? repo_root(repo) : edit->next->metadata,
+                       .next = edit->next ? edit->next->metadata : NULL,
+                       .targets = repo->targets ? repo->targets->metadata : NULL};
+}
+
+static void commit_end(Commit *commit)
+{
+    g_ptr_array_unref(commit->files);
+    tuf_metadata_free(commit->new_targets);
+}
+
+gboolean repo_edit_rehearse(RepoEdit *edit, GError **error)
+{
+    Commit commit;
+    commit_begin(&commit, edit);
+    gboolean good = stage_all(&commit, error);
+    commit_end(&commit);
+    return good;
+}
+
+gboolean repo_edit_commit(RepoEdit *edit, GError **error)
+{
+    Commit commit;
+    commit_begin(&commit, edit);
     gboolean good = (edit->only_root || stage_all(&commit, error)) && write_all(&commit, error);
-    g_ptr_array_unref(commit.files);
-    tuf_metadata_free(commit.new_targets);
+    commit_end(&commit);
     return good;
 }

@@ -37,6 +37,10 @@ Node *repo_edit_app(RepoEdit *edit, const char *app);
  * written. */
 gboolean repo_edit_commit(RepoEdit *edit, GError **error);
 
+/* Signs what there is so far, and writes nothing: before work that takes its time, so that a key that is not at hand is
+ * missed, and a passphrase asked for, at once. */
+gboolean repo_edit_rehearse(RepoEdit *edit, GError **error);
+
 /* How long a role's metadata are good, and when they are due to be signed again. */
 gint64 repo_lifetime_s(const char *role);
 gboolean repo_is_due(const Repo *repo, const RepoFile *file);

@@ -194,6 +194,9 @@ app 1.6.0
 refused 2 "repo add: --deltas must be a number from 0 to 16, not '17'" add 1.6.0 tree --deltas 17
 refused 2 "repo: --deltas means nothing to 'promote'" liftlock_repo promote "$repo" books 1.5.0 stable --keys "$keys" --deltas 1
 TMPDIR=$work/nowhere refused 1 "cannot open '$work/nowhere': no such file or directory" add 1.6.0 tree
+as_user mkdir few && as_user cp "$keys/app-books.key" "$keys/timestamp.key" few
+TMPDIR=$work/nowhere refused 2 "metadata/$(($(newest snapshot | sed 's/.*\///; s/\..*//') + 1)).snapshot.json needs 1 more signature" \
+    liftlock_repo add "$repo" books 1.6.0 tree --keys few # before the work
 as_user ln -s b tree/a && as_user ln -s a tree/b
 expect_exit 0 add 1.6.0 tree
 expect_text "$out" "note: there is only the archive, no pack and no delta: the tree: 'a': it leads in a circle"
