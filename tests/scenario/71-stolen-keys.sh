@@ -135,7 +135,9 @@ ok '1.0.1 is published' publish 1.0.1
 keep day-2
 archive=$(find "$www/targets/$app" -name "*.$app-1.0.1.tar.zst")
 sees 'update available: 1.0.0 → 1.0.1'
-printf x | as_user dd of="$archive" bs=1 seek=100 conv=notrunc 2>/dev/null
+for file in "$www/targets/$app/"*."$app-1.0.1"[-.][!y]*; do
+    printf xyz | as_user dd of="$file" bs=1 seek=60 conv=notrunc 2>/dev/null
+done
 refused 1 "$(basename "$archive"): the digest is $(sha256sum <"$archive" | cut -c-64), the index says $(basename "$archive" | cut -c-64)" lift update $app
 expect_exit 1 repo verify "$www" # what the publisher sees, without a key
 expect_text "$out" "wrong: targets/$app/$(basename "$archive"): its content is not what its name says"
