@@ -26,6 +26,7 @@ typedef struct Writing {
     /* old files of the group under way */
     DeltaSpan *spans;
     guint n_spans;
+    gboolean laid_out; /* they are read once, before the first content */
 } Writing;
 
 static gboolean put(int fd, gconstpointer bytes, gsize size, GError **error)
@@ -49,6 +50,8 @@ static void drop_old(Writing *writing)
     for (guint i = 0; i < writing->n_spans; i++)
         if (writing->spans[i].bytes)
             madvise((void *)writing->spans[i].bytes, writing->spans[i].size, MADV_DONTNEED);
+    if (writing->laid_out)
+        writing->n_spans = 0;
 }
 
 /* Our pages go into the pipe by themselves, and from there into the file: copied once. */
@@ -106,6 +109,7 @@ static gboolean write_group(Writing *writing, const DeltaGroup *group, GError **
     gboolean good = TRUE;
     writing->spans = old;
     writing->n_spans = group->old->len;
+    writing->laid_out = group->codec == DELTA_PREFIX && group->old->len > 1;
     for (guint i = 0; good && i < group->old->len; i++)
         good = map_old(writing, tree_inventory_at(writing->old, g_array_index(group->old, guint32, i)), &old[i], error);
     good = good && delta_group_make(group, old, put_content, writing, error);

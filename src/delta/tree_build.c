@@ -1,80 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "delta/tree_build.h"
-
-#include "base/digest.h"
+/* Hashing what is there of a new tree, by all threads. */
 #include "base/fault.h"
 #include "base/fs.h"
 #include "base/shown.h"
-#include "delta/delta_share.h"
+#include "delta/tree_build_inner.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    CHUNK = 64 * 1024,
-    FLUSH = 8 * 1024 * 1024, /* so much is written before the disk is told to begin */
-    MAX_OPEN = 64,           /* written files that wait to be hashed */
-};
-
-/* A file that was hashed, as it was then. */
-typedef struct Hashed {
-    dev_t device;
-    ino_t inode;
-    guint64 size;
-    struct timespec changed;
-    char digest[65];
-} Hashed;
-
-/* A file whose content comes. */
-typedef struct Written {
-    const char *path;
-    int fd;
-    guint64 ready; /* bytes that are there */
-    gboolean whole;
-} Written;
-
-struct TreeBuild {
-    int old_dirfd, new_dirfd;
-    const TreeInventory *old;
-    gboolean link, early;
-    GMutex lock; /* guards all below, and what Written says */
-    GCond more;
-    const GArray *shared; /* of PlanEntry; NULL: not known yet */
-    guint next_shared;
-    GQueue written;  /* of Written that no thread has taken */
-    guint n_open;    /* written files that are not hashed */
-    gboolean closed; /* no more will be written */
-    GError *error;
-    GHashTable *hashed; /* path -> Hashed */
-};
-
-/* A file that is being hashed. */
-typedef struct Hashing {
-    Digester *digester;
-    guint64 done; /* bytes */
-} Hashing;
-
-/* A thread's own. */
-typedef struct Worker {
-    TreeBuild *build;
-    Share share;
-    guint8 *buffer;
-    Written *current;
-    Hashing written, shared;
-} Worker;
-
-static void worker_init(Worker *worker, TreeBuild *build)
+void tree_worker_init(TreeWorker *worker, TreeBuild *build)
 {
-    *worker = (Worker){.build = build, .buffer = g_malloc(CHUNK)};
+    *worker = (TreeWorker){.build = build, .buffer = g_malloc(TREE_CHUNK)};
     worker->share = (Share){.from = build->old_dirfd, .to = build->new_dirfd, .link = build->link};
     worker->written.digester = digester_new();
     worker->shared.digester = digester_new();
 }
 
 /* What it leaves unfinished somebody may still be writing. */
-static void worker_clear(Worker *worker)
+void tree_worker_clear(TreeWorker *worker)
 {
     if (worker->current) {
         g_mutex_lock(&worker->build->lock);
@@ -86,11 +30,10 @@ static void worker_clear(Worker *worker)
     digester_free(worker->shared.digester);
     g_free(worker->buffer);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Worker, worker_clear)
 
 static void written_free(gpointer written)
 {
-    fs_fd_clear(&((Written *)written)->fd);
+    fs_fd_clear(&((TreeWritten *)written)->fd);
     g_free(written);
 }
 
@@ -102,6 +45,7 @@ TreeBuild *tree_build_new(int old_dirfd, int new_dirfd, const TreeInventory *old
     build->old = old;
     build->link = link;
     build->early = early;
+    build->uid = geteuid();
     g_mutex_init(&build->lock);
     g_cond_init(&build->more);
     g_queue_init(&build->written);
@@ -130,7 +74,7 @@ void tree_build_fail(TreeBuild *build, GError *error)
     g_mutex_unlock(&build->lock);
 }
 
-static gboolean refuse(GError **error, const char *verb, const char *path)
+gboolean tree_build_refuse(GError **error, const char *verb, const char *path)
 {
     int code = errno;
     g_autofree char *shown = shown_text(path);
@@ -140,14 +84,16 @@ static gboolean refuse(GError **error, const char *verb, const char *path)
 /* --- hashing ------------------------------------------------------------------------------------------------ */
 
 /* Reads on to `end`. */
-static gboolean hash_upto(const Worker *worker, Hashing *hashing, int fd, const char *path, guint64 end, GError **error)
+static gboolean hash_upto(const TreeWorker *worker, TreeHashing *hashing, int fd, const char *path, guint64 end,
+                          GError **error)
 {
     while (hashing->done < end) {
-        gssize n = pread(fd, worker->buffer, (gsize)MIN((guint64)CHUNK, end - hashing->done), (off_t)hashing->done);
+        gssize n =
+            pread(fd, worker->buffer, (gsize)MIN((guint64)TREE_CHUNK, end - hashing->done), (off_t)hashing->done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return refuse(error, "read", path);
+            return tree_build_refuse(error, "read", path);
         if (n == 0)
             break; /* it is shorter by now: its size will tell */
         digester_add(hashing->digester, worker->buffer, (gsize)n);
@@ -156,14 +102,14 @@ static gboolean hash_upto(const Worker *worker, Hashing *hashing, int fd, const 
     return TRUE;
 }
 
-static gboolean note_hashed(const Worker *worker, Hashing *hashing, int fd, const char *path, GError **error)
+static gboolean note_hashed(const TreeWorker *worker, TreeHashing *hashing, int fd, const char *path, GError **error)
 {
     g_autofree char *digest = digester_end(hashing->digester);
     struct stat st;
     if (fstat(fd, &st) < 0)
-        return refuse(error, "read", path);
-    Hashed *hashed = g_new0(Hashed, 1);
-    *hashed = (Hashed){.device = st.st_dev, .inode = st.st_ino, .size = hashing->done, .changed = st.st_mtim};
+        return tree_build_refuse(error, "read", path);
+    TreeHashed *hashed = g_new0(TreeHashed, 1);
+    *hashed = (TreeHashed){.device = st.st_dev, .inode = st.st_ino, .size = hashing->done, .changed = st.st_mtim};
     g_strlcpy(hashed->digest, digest, sizeof hashed->digest);
     hashing->done = 0;
     g_mutex_lock(&worker->build->lock);
@@ -172,7 +118,7 @@ static gboolean note_hashed(const Worker *worker, Hashing *hashing, int fd, cons
     return TRUE;
 }
 
-static gboolean share_and_hash(Worker *worker, const PlanEntry *entry, GError **error)
+static gboolean share_and_hash(TreeWorker *worker, const PlanEntry *entry, GError **error)
 {
     const TreeBuild *build = worker->build;
     const TreeEntry *old = tree_inventory_at(build->old, entry->old);
@@ -186,9 +132,9 @@ static gboolean share_and_hash(Worker *worker, const PlanEntry *entry, GError **
 }
 
 /* One piece of the file that is being written, or its end. */
-static gboolean hash_current(Worker *worker, guint64 ready, gboolean whole, GError **error)
+static gboolean hash_current(TreeWorker *worker, guint64 ready, gboolean whole, GError **error)
 {
-    Written *written = worker->current;
+    TreeWritten *written = worker->current;
     if (!hash_upto(worker, &worker->written, written->fd, written->path, ready, error))
         return FALSE;
     if (!whole)
@@ -204,7 +150,7 @@ static gboolean hash_current(Worker *worker, guint64 ready, gboolean whole, GErr
 typedef enum { NOTHING, LATER, HASH, SHARE } Task;
 
 /* What to do next: written files first, for they may be in the way of others; FALSE in `wait`: without waiting. */
-static Task next_task(Worker *worker, gboolean wait, guint64 *ready, gboolean *whole, const PlanEntry **entry)
+static Task next_task(TreeWorker *worker, gboolean wait, guint64 *ready, gboolean *whole, const PlanEntry **entry)
 {
     TreeBuild *build = worker->build;
     if (build->error)
@@ -223,8 +169,7 @@ static Task next_task(Worker *worker, gboolean wait, guint64 *ready, gboolean *w
     return wait && (worker->current || !build->closed) ? LATER : NOTHING;
 }
 
-/* FALSE: there is nothing more to do for this thread. */
-static gboolean work(Worker *worker, gboolean wait)
+gboolean tree_worker_work(TreeWorker *worker, gboolean wait)
 {
     TreeBuild *build = worker->build;
     const PlanEntry *entry = NULL;
@@ -233,8 +178,11 @@ static gboolean work(Worker *worker, gboolean wait)
     g_autoptr(GError) error = NULL;
     g_mutex_lock(&build->lock);
     Task task;
-    while ((task = next_task(worker, wait, &ready, &whole, &entry)) == LATER)
+    while ((task = next_task(worker, wait, &ready, &whole, &entry)) == LATER) {
+        build->n_waiting++;
         g_cond_wait(&build->more, &build->lock);
+        build->n_waiting--;
+    }
     g_mutex_unlock(&build->lock);
     if (task == HASH)
         hash_current(worker, ready, whole, &error);
@@ -247,170 +195,9 @@ static gboolean work(Worker *worker, gboolean wait)
 
 void tree_build_help(TreeBuild *build)
 {
-    g_auto(Worker) worker;
-    worker_init(&worker, build);
-    while (work(&worker, TRUE))
-        ;
-}
-
-/* --- making ------------------------------------------------------------------------------------------------- */
-
-static gboolean make_frame(Worker *worker, const DeltaPlan *plan, GError **error)
-{
-    const char *name;
-    for (guint i = 0; i < plan->dirs->len; i++) {
-        const PlanEntry *entry = &g_array_index(plan->dirs, PlanEntry, i);
-        int parent = share_parent(&worker->share, entry->path, &name, error);
-        if (parent < 0 || (mkdirat(parent, name, 0755) < 0 && !refuse(error, "make", entry->path)))
-            return FALSE;
-    }
-    for (guint i = 0; i < plan->links->len; i++) {
-        const PlanEntry *entry = &g_array_index(plan->links, PlanEntry, i);
-        int parent = share_parent(&worker->share, entry->path, &name, error);
-        if (parent < 0 || (symlinkat(entry->target, parent, name) < 0 && !refuse(error, "make", entry->path)))
-            return FALSE;
-    }
-    return TRUE;
-}
-
-/* Content as it comes: small files out of the buffer, large ones past it. */
-typedef struct Content {
-    int fd;
-    guint8 *bytes;
-    gsize at, end;
-} Content;
-
-static gssize copy_some(Content *content, int to, guint64 want)
-{
-    if (content->at == content->end) {
-        gssize n;
-        if (want >= CHUNK && (n = splice(content->fd, NULL, to, NULL, (gsize)MIN(want, (guint64)FLUSH), 0)) >= 0)
-            return n;
-        if (want >= CHUNK && errno != EINVAL)
-            return -1;
-        n = read(content->fd, content->bytes, CHUNK);
-        if (n <= 0)
-            return n;
-        content->at = 0;
-        content->end = (gsize)n;
-    }
-    gsize n = (gsize)MIN(want, content->end - content->at);
-    if (!fs_write_all(to, content->bytes + content->at, n))
-        return -1;
-    content->at += n;
-    return (gssize)n;
-}
-
-static void tell(TreeBuild *build, Written *written, guint64 ready, gboolean whole)
-{
-    g_mutex_lock(&build->lock);
-    written->ready = ready;
-    written->whole = whole;
-    g_cond_broadcast(&build->more);
-    g_mutex_unlock(&build->lock);
-}
-
-/* The file at `fd` gets what it shall hold. */
-static gboolean take_content(TreeBuild *build, Content *content, const PlanEntry *entry, int fd, Written *written,
-                             GError **error)
-{
-    guint64 told = 0, flushed = 0;
-    for (guint64 at = 0; at < entry->size;) {
-        gssize n = copy_some(content, fd, entry->size - at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return refuse(error, "write", entry->path);
-        if (n == 0)
-            return fault_set(error, FAULT_ARCHIVE, "the delta is damaged");
-        at += (guint64)n;
-        if (at - flushed >= FLUSH) {
-            sync_file_range(fd, (off_t)flushed, (off_t)(at - flushed), SYNC_FILE_RANGE_WRITE);
-            flushed = at;
-        }
-        if (at - told < CHUNK)
-            continue;
-        if (written)
-            tell(build, written, at, FALSE);
-        told = at;
-    }
-    return TRUE;
-}
-
-static Written *begin_written(TreeBuild *build, const PlanEntry *entry, int fd)
-{
-    Written *written = g_new0(Written, 1);
-    *written = (Written){.path = entry->path, .fd = fd};
-    g_mutex_lock(&build->lock);
-    build->n_open++;
-    g_queue_push_tail(&build->written, written);
-    g_mutex_unlock(&build->lock);
-    return written;
-}
-
-static gboolean make_written(Worker *worker, Content *content, const PlanEntry *entry, GError **error)
-{
-    TreeBuild *build = worker->build;
-    const char *name;
-    struct stat st;
-    mode_t mode = entry->runs ? 0755 : 0644;
-    int parent = share_parent(&worker->share, entry->path, &name, error);
-    if (parent < 0)
-        return FALSE;
-    fs_fd int fd = openat(parent, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-    if (fd < 0 || fstat(fd, &st) < 0 || ((st.st_mode & 07777) != mode && fchmod(fd, mode) < 0))
-        return refuse(error, "make", entry->path);
-    if (!build->early)
-        return take_content(build, content, entry, fd, NULL, error);
-    int own = fd;
-    Written *written = begin_written(build, entry, fs_fd_steal(&fd));
-    if (!take_content(build, content, entry, own, written, error))
-        return FALSE;
-    tell(build, written, entry->size, TRUE);
-    return TRUE;
-}
-
-static gboolean has_many_open(TreeBuild *build)
-{
-    g_mutex_lock(&build->lock);
-    gboolean many = build->n_open > MAX_OPEN;
-    g_mutex_unlock(&build->lock);
-    return many;
-}
-
-static gboolean make_all(Worker *worker, const DeltaPlan *plan, Content *content, GError **error)
-{
-    TreeBuild *build = worker->build;
-    if (!make_frame(worker, plan, error))
-        return FALSE;
-    g_mutex_lock(&build->lock);
-    build->shared = plan->shared;
-    g_cond_broadcast(&build->more);
-    g_mutex_unlock(&build->lock);
-    for (guint i = 0; i < plan->written->len; i++) {
-        if (!make_written(worker, content, &g_array_index(plan->written, PlanEntry, i), error))
-            return FALSE;
-        while (has_many_open(build) && work(worker, FALSE))
-            ;
-    }
-    return TRUE;
-}
-
-void tree_build_make(TreeBuild *build, const DeltaPlan *plan, int content_fd)
-{
-    g_auto(Worker) worker;
-    worker_init(&worker, build);
-    g_autofree guint8 *bytes = g_malloc(CHUNK);
-    Content content = {.fd = content_fd, .bytes = bytes};
-    GError *error = NULL;
-    gboolean good = make_all(&worker, plan, &content, &error);
-    g_mutex_lock(&build->lock);
-    build->closed = TRUE;
-    g_cond_broadcast(&build->more);
-    g_mutex_unlock(&build->lock);
-    if (!good)
-        tree_build_fail(build, error);
-    while (work(&worker, TRUE))
+    g_auto(TreeWorker) worker;
+    tree_worker_init(&worker, build);
+    while (tree_worker_work(&worker, TRUE))
         ;
 }
 
@@ -424,22 +211,23 @@ gboolean tree_build_end(TreeBuild *build, GError **error)
     return FALSE;
 }
 
-static gboolean is_same(const Hashed *hashed, const struct stat *st)
+static gboolean is_same(const TreeHashed *hashed, const struct stat *st)
 {
     return st->st_dev == hashed->device && st->st_ino == hashed->inode && (guint64)st->st_size == hashed->size &&
            st->st_mtim.tv_sec == hashed->changed.tv_sec && st->st_mtim.tv_nsec == hashed->changed.tv_nsec;
 }
 
 /* Nobody but us can have written to it, and set its time back. */
-static gboolean is_ours(const struct stat *st)
+static gboolean is_ours(const TreeBuild *build, const struct stat *st)
 {
-    return st->st_uid == geteuid() && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+    return st->st_uid == build->uid && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
 static const char *known_digest(const char *path, const struct stat *st, gpointer data)
 {
-    const Hashed *hashed = g_hash_table_lookup(((const TreeBuild *)data)->hashed, path);
-    return hashed && is_same(hashed, st) && is_ours(st) ? hashed->digest : NULL;
+    const TreeBuild *build = data;
+    const TreeHashed *hashed = g_hash_table_lookup(build->hashed, path);
+    return hashed && is_same(hashed, st) && is_ours(build, st) ? hashed->digest : NULL;
 }
 
 char *tree_build_text(const TreeBuild *build, guint n_threads, gsize *size, GError **error)

@@ -44,8 +44,8 @@ class Stage:
         run(self.program, "pack", folder / "new", folder / "pack", folder / "table")
         self.ways = {
             "delta": ["apply", folder / "old", folder / "old-inventory", folder / "delta", self.out, digest],
-            "pack": ["unpack", folder / "old", folder / "old-inventory", folder / "pack", folder / "table", folder / "inventory", self.out, digest],
-            "pack alone": ["unpack", "-", "-", folder / "pack", folder / "table", folder / "inventory", self.out, digest],
+            "pack": ["unpack", folder / "old", folder / "old-inventory", folder / "pack", folder / "table", self.out, digest],
+            "pack alone": ["unpack", "-", "-", folder / "pack", folder / "table", self.out, digest],
         }
 
     def strike(self, way, *args):
