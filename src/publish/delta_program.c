@@ -17,7 +17,9 @@
 
 static gboolean save(const char *path, const GByteArray *bytes, GError **error)
 {
-    return g_file_set_contents(path, (const char *)bytes->data, (gssize)bytes->len, error);
+    fs_fd int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    return (fd >= 0 && fs_write_all(fd, bytes->data, bytes->len)) ||
+           fault_errno(error, FAULT_SYSTEM, errno, "cannot write '%s'", path);
 }
 
 /* make OLD NEW DELTA */

@@ -80,6 +80,11 @@ expect_same 'its answers' "$(sed 's/^[0-9]*: //' "$work/answers")" \
     '1.0.0 | 1.0.0 1.1.0 | 1.0.0 1.1.0 1.2.0 | 1.0.0 1.1.0 1.2.0 1.3.0 | 1.0.0 1.1.0 1.2.0 1.3.0 1.4.0'
 
 note "a full disk, and somebody else at work"
+again
+at=$(awk '$3 == "liftlock-delta" && $4 == "write" { print $1; exit }' "$work/list-add")
+expect_exit 1 trace --at="$at" --do=error=ENOSPC liftlock repo add "$repo" books 1.1.0 tree-2 --keys "$keys" --channel stable
+expect_text "$err" "liftlock: liftlock-delta: cannot write 'delta': no space left on device"
+expect_exit 0 liftlock_repo verify "$repo"
 for file in .pack.partial -from-1.0.0.delta.partial; do
     again
     at=$(awk "/copy_file_range.*$file/ { print \$1; exit }" "$work/list-add")
