@@ -265,6 +265,7 @@ LOOPS = {
     "files-power-xfs": ("files-xfs", "power", power_cut, None),
     "delta-kill-one": ("delta", "kill-one", kill_one, None),
     "delta-kill-all": ("delta", "kill-all", kill_all, None),
+    "delta-files-kill-all": ("delta-files", "kill-all", kill_all, None),
     "delta-root-kill-all": ("delta-root", "kill-all", kill_all, None),
     "delta-enospc": ("delta", "enospc", error_at("ENOSPC"), ("space",)),
     "delta-eio": ("delta", "eio", error_at("EIO"), ("space", "disk")),

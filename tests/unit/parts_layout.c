@@ -585,8 +585,8 @@ static void foreign_second_name(Scene *scene, gconstpointer unused)
         g_assert_true(sealed);
 }
 
-/* What is shared with a sealed release stays as it is there, and what is the app's to write is shared with nobody. Without
- * root nothing is: the same user could write it. */
+/* What is shared with a sealed release stays as it is there, and what is the app's to write is shared with nobody.
+ * Without root nothing is: the same user could write it. */
 static void kin_stays_sealed(Scene *scene, gconstpointer unused)
 {
     g_autoptr(GError) error = NULL;
