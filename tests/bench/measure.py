@@ -15,7 +15,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.abspath(os.environ.get("LIFTLOCK_BUILD", os.path.join(HERE, "../../build")))
-PROGRAMS = ["src/liftlock", "src/liftlock-fetch", "src/liftlock-unpack", "src/liftlock-parse", "src/liftlock-assemble", "src/liftlock-transfer", "src/liftlock-postgres"]
+PROGRAMS = ["src/liftlock", "src/liftlock-fetch", "src/liftlock-unpack", "src/liftlock-parse", "src/liftlock-assemble", "src/liftlock-delta", "src/liftlock-transfer", "src/liftlock-postgres"]
 PROGRAMS += ["tests/bench/bench-" + name for name in ("run", "server", "reader", "switch", "marks")]
 
 
