@@ -84,7 +84,7 @@ static gboolean take_content(TreeBuild *build, Content *content, const PlanEntry
         if (n == 0)
             return fault_set(error, FAULT_ARCHIVE, "the delta is damaged");
         at += (guint64)n;
-        if (at - flushed >= FLUSH) {
+        if (at - flushed >= FLUSH || (flushed > 0 && at == entry->size)) {
             sync_file_range(fd, (off_t)flushed, (off_t)(at - flushed), SYNC_FILE_RANGE_WRITE);
             flushed = at;
         }
