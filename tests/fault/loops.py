@@ -287,5 +287,6 @@ LOOPS = {
     "power-xfs": ("xfs", "power", power_cut, None),
 }
 
-# Half a minute a point, or a server and a disk to make for them.
-SLOW = ("postgres-db-down", "postgres-power-ext4", "postgres-power-xfs")
+# Half a minute a point, or a server, a disk or a host of their own to make for a few of them.
+SLOW = ("postgres-db-down", "postgres-power-ext4", "postgres-power-xfs", "delta-files-kill-all", "delta-power-ext4",
+        "delta-power-xfs", "frames-root-kill-all", "frames-power-ext4")
