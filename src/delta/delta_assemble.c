@@ -13,7 +13,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { THREADS = 2, PIPE_BYTES = 512 * 1024 };
+enum { THREADS = 2, PIPE_BYTES = 1024 * 1024 };
 
 typedef struct Making {
     const DeltaAssembly *assembly;

@@ -10,34 +10,7 @@
 #include <sys/mman.h>
 #include <zstd.h>
 
-enum { BUFFER = 256 * 1024, N_BUFFERS = 4, SLACK = 64, FEW = 8 };
-
-/* Buffers that take turns, since what was handed over stays for a while. */
-typedef struct Buffers {
-    guint8 *bytes;
-    guint turn;
-} Buffers;
-
-static gboolean buffers_init(Buffers *buffers, GError **error)
-{
-    G_STATIC_ASSERT((N_BUFFERS - 2) * BUFFER >= DELTA_STAYS);
-    void *bytes = mmap(NULL, (gsize)N_BUFFERS * BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    *buffers = (Buffers){.bytes = bytes == MAP_FAILED ? NULL : bytes};
-    return buffers->bytes || fault_set(error, FAULT_SYSTEM, "there is not enough memory to apply the delta");
-}
-
-/* Unmapped, not freed: pages that a pipe still holds are nobody else's. */
-static void buffers_clear(Buffers *buffers)
-{
-    if (buffers->bytes)
-        munmap(buffers->bytes, (gsize)N_BUFFERS * BUFFER);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Buffers, buffers_clear)
-
-static guint8 *next_buffer(Buffers *buffers)
-{
-    return buffers->bytes + (gsize)BUFFER * (buffers->turn++ % N_BUFFERS);
-}
+enum { BUFFER = 256 * 1024, SLACK = 64, FEW = 8 };
 
 static gboolean broken(GError **error)
 {
@@ -70,18 +43,16 @@ static const guint8 *lay_out(const DeltaGroup *group, const DeltaSpan *old, void
 static gboolean make_frame(const DeltaGroup *group, ZSTD_DCtx *context, DeltaSink sink, gpointer data, GError **error)
 {
     ZSTD_inBuffer in = {.src = group->streams[0].bytes, .size = group->streams[0].stored};
-    g_auto(Buffers) buffers;
-    if (!buffers_init(&buffers, error))
-        return FALSE;
+    g_autofree guint8 *buffer = g_malloc(BUFFER);
     guint64 left = group->size;
     gsize expected = 1;
     gboolean good = TRUE;
     while (good && expected != 0) {
-        ZSTD_outBuffer out = {.dst = next_buffer(&buffers), .size = BUFFER};
+        ZSTD_outBuffer out = {.dst = buffer, .size = BUFFER};
         expected = ZSTD_decompressStream(context, &out, &in);
         good = !ZSTD_isError(expected) && out.pos <= left && (out.pos > 0 || in.pos < in.size || expected == 0);
         left -= good ? out.pos : 0;
-        if (good && out.pos > 0 && !sink(out.dst, out.pos, data, error))
+        if (good && out.pos > 0 && !sink(buffer, out.pos, data, error))
             return FALSE;
     }
     return (good && left == 0 && in.pos == in.size) || broken(error);
@@ -125,8 +96,7 @@ typedef struct Making {
     guint width;
     guint64 gap; /* bytes to copy before the next word */
     guint32 ranks[DELTA_RANKS];
-    Buffers buffers;
-    guint8 *buffer; /* of these */
+    guint8 *buffer;
     gsize filled;
     guint64 left; /* bytes of the group that are still to come */
     DeltaSink sink;
@@ -137,11 +107,7 @@ static gboolean flush(Making *making, GError **error)
 {
     gsize size = making->filled;
     making->filled = 0;
-    if (size == 0)
-        return TRUE;
-    const guint8 *full = making->buffer;
-    making->buffer = next_buffer(&making->buffers);
-    return making->sink(full, size, making->data, error);
+    return size == 0 || making->sink(making->buffer, size, making->data, error);
 }
 
 /* Some old bytes at the place reached, at most `want`; moves on. */
@@ -350,9 +316,7 @@ static gboolean make_from_ops(const DeltaGroup *group, const DeltaSpan *old, Del
     making.left = group->size;
     making.sink = sink;
     making.data = data;
-    if (!buffers_init(&making.buffers, error))
-        return FALSE;
-    making.buffer = next_buffer(&making.buffers);
+    making.buffer = g_malloc(BUFFER);
     gboolean good = TRUE;
     for (guint i = 0; good && i < group->n_streams; i++) {
         const guint8 *bytes = unpack(&group->streams[i], &made[i]);
@@ -360,7 +324,7 @@ static gboolean make_from_ops(const DeltaGroup *group, const DeltaSpan *old, Del
         good = bytes != NULL;
     }
     good = good ? make_ops(&making, group->n_streams, error) : broken(error);
-    buffers_clear(&making.buffers);
+    g_free(making.buffer);
     for (guint i = 0; i < group->n_streams; i++)
         g_free(made[i]);
     return good;

@@ -9,9 +9,7 @@ typedef struct DeltaSpan {
     gsize size;
 } DeltaSpan;
 
-/* Takes the next bytes of the content. They stay as they are while the next DELTA_STAYS bytes are handed over: a pipe
- * may lend them on instead of copying. */
-enum { DELTA_STAYS = 512 * 1024 };
+/* Takes the next bytes of the content. */
 typedef gboolean (*DeltaSink)(const guint8 *bytes, gsize size, gpointer data, GError **error);
 
 /* Makes group->size bytes out of the old files (`old`: as many as group->old has) and hands them to `sink` in order.

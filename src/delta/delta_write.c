@@ -10,10 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-enum { OLD_AT_ONCE = 8 * 1024 * 1024, LEND_BYTES = 16 * 1024 };
+enum { OLD_AT_ONCE = 8 * 1024 * 1024 };
 
 typedef struct Writing {
     const DeltaFile *file;
@@ -21,7 +20,6 @@ typedef struct Writing {
     int old_dirfd, out_fd;
     DeltaProgress progress;
     gpointer data;
-    gboolean lend; /* the pipe holds no more than DELTA_STAYS */
     guint64 done, total, dropped;
     /* old files of the group under way */
     DeltaSpan *spans;
@@ -54,30 +52,12 @@ static void drop_old(Writing *writing)
         writing->n_spans = 0;
 }
 
-/* Our pages go into the pipe by themselves, and from there into the file: copied once. */
-static gboolean lend(Writing *writing, const guint8 **bytes, gsize *size)
-{
-    while (*size > 0) {
-        struct iovec piece = {.iov_base = (void *)*bytes, .iov_len = *size};
-        gssize n = vmsplice(writing->out_fd, &piece, 1, 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return FALSE;
-        *bytes += n;
-        *size -= (gsize)n;
-    }
-    return TRUE;
-}
-
 static gboolean put_content(const guint8 *bytes, gsize size, gpointer data, GError **error)
 {
     Writing *writing = data;
-    writing->done += size;
-    if (writing->lend && size >= LEND_BYTES)
-        writing->lend = lend(writing, &bytes, &size);
-    if (size > 0 && !put(writing->out_fd, bytes, size, error))
+    if (!put(writing->out_fd, bytes, size, error))
         return FALSE;
+    writing->done += size;
     drop_old(writing);
     if (writing->progress)
         writing->progress(writing->done, writing->total, writing->data);
@@ -123,7 +103,6 @@ gboolean delta_write(const DeltaFile *file, const TreeInventory *old, int old_di
                      gpointer data, GError **error)
 {
     Writing writing = {.file = file, .old = old, .old_dirfd = old_dirfd, .out_fd = out_fd};
-    writing.lend = fcntl(out_fd, F_GETPIPE_SZ) <= DELTA_STAYS;
     writing.progress = progress;
     writing.data = data;
     if (!put_plan(&writing, error))
