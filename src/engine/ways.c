@@ -139,24 +139,24 @@ static gint64 delta_lacks(const Place *place, const Plan *plan)
     return ways_lacks(place, &plan->delta);
 }
 
-static gint64 archive_lacks(const Place *place, const Plan *plan)
+gint64 ways_archive_lacks(const Place *place, const Plan *plan)
 {
     const PlanFile archive = {plan->url, plan->to_sha256, plan->archive_bytes};
     return ways_lacks(place, &archive);
 }
 
-/* In the order in which they are tried. */
+/* In the order in which they are tried. `lacks`: bytes that are to be fetched; NULL: `take` counts them itself. */
 static const struct {
     PlanWay way;
     const char *what;
     gboolean (*leads)(const Plan *plan);
-    gint64 (*lacks)(const Place *place, const Plan *plan);                       /* bytes that are to be fetched */
+    gint64 (*lacks)(const Place *place, const Plan *plan);
     gboolean (*take)(const Ways *ways, int tree, char **sha256, GError **error); /* tree -1: only fetches */
 } rows[] = {
     {WAY_DELTA, "the delta", delta_leads, delta_lacks, delta_take},
     {WAY_FRAMES, "the pack", frames_lead, NULL, frames_take},
     {WAY_FRAMES, "the pack", frames_lead, NULL, frames_take_found},
-    {WAY_ARCHIVE, "the archive", always, archive_lacks, archive_take},
+    {WAY_ARCHIVE, "the archive", always, ways_archive_lacks, archive_take},
 };
 
 /* Another way may do better: this one is damaged, or does not fit what is here. */
@@ -224,7 +224,7 @@ static gsize next_row(const Plan *plan, gsize row)
 static gboolean take_one(const Ways *ways, int tree, char **sha256, GError **error)
 {
     gsize row = 0;
-    while (rows[row].way != ways->plan->way || !rows[row].leads(ways->plan))
+    while (row < G_N_ELEMENTS(rows) - 1 && (rows[row].way != ways->plan->way || !rows[row].leads(ways->plan)))
         row++;
     for (;;) {
         g_autoptr(GError) local = NULL;
@@ -325,7 +325,7 @@ gboolean ways_choose(Catalog *catalog, Plan *plan, const Release *release, Remot
     plan->tree = g_strdup(release->tree);
     if (inventory && plan->tree && !resolve_all(&ways, plan, release, tree, error))
         return FALSE;
-    choose(plan, WAY_ARCHIVE, archive_lacks(place, plan), plan->archive_bytes);
+    choose(plan, WAY_ARCHIVE, ways_archive_lacks(place, plan), plan->archive_bytes);
     if (delta_leads(plan) && delta_lacks(place, plan) < plan->download_bytes - plan->cached_bytes)
         choose(plan, WAY_DELTA, delta_lacks(place, plan), plan->delta.bytes);
     if (plan->way == WAY_ARCHIVE && frames_lead(plan))

@@ -76,8 +76,11 @@ static gboolean ranges_fetch(const Ways *ways, const Frames *frames, GError **er
         const PackRange *range = &g_array_index(frames->ranges, PackRange, i);
         ranges[i] = (SourceRange){range->at, range->size};
     }
+    gint64 bytes = frames_bytes(frames);
+    if (bytes > ways_archive_lacks(ways->catalog->place, plan))
+        return fault_set(error, FAULT_REQUIREMENT, "the archive has fewer bytes than what is lacking");
     return frames->ranges->len == 0 ||
-           (ways_limit(plan, "what is lacking of its pack", frames_bytes(frames), error) &&
+           (ways_limit(plan, "what is lacking of its pack", bytes, error) &&
             source_fetch_ranges(ways->catalog->source, plan->pack.url, ranges, frames->ranges->len,
                                 (guint64)plan->pack.bytes, frames->pack, ways->progress, ways->data, error));
 }

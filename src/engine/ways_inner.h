@@ -21,6 +21,8 @@ gboolean ways_keep(const Ways *ways, const char *text, gsize size, GError **erro
 /* Bytes of a file that are not in the cache. */
 gint64 ways_lacks(const Place *place, const PlanFile *file);
 
+gint64 ways_archive_lacks(const Place *place, const Plan *plan);
+
 /* FAULT_POLICY if so many more bytes are not to be fetched. */
 gboolean ways_limit(const Plan *plan, const char *what, gint64 bytes, GError **error);
 
