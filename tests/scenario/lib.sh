@@ -39,6 +39,9 @@ left_processes() {
 finish() {
     status=$?
     trap - EXIT
+    for child in $children; do # nginx writes its title over its environment
+        children="$children $(cat "/proc/$child/task/$child/children" 2>/dev/null)"
+    done
     for signal in TERM KILL; do
         for pid in $children $(left_processes); do
             kill -$signal "$pid" 2>/dev/null
