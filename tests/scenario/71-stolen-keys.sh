@@ -9,25 +9,10 @@
 . "$tree/tests/scenario/lib-source.sh"
 # The publisher's copy and keys, three people's keys, what the server has, what the thief has.
 site=$work/site/repo keys=$work/keys people=$work/people www=$work/www/repo stolen=$work/stolen
-as_user mkdir -p "$host/etc/liftlock" "$work/site" "$people" "$work/www" "$work/nginx" "$stolen"
+as_user mkdir -p "$host/etc/liftlock" "$work/site" "$people" "$work/www" "$stolen"
 : >"$host/etc/liftlock/liftlock.toml"
 [ "$(id -u)" != 0 ] || chown -R liftlock-test:liftlock-test "$host"
-web=$(free_port)
-cat >"$work/nginx/conf" <<END
-daemon off;
-pid $work/nginx/pid;
-error_log $work/nginx/error;
-events {}
-http {
-    log_format short '\$uri \$status \$body_bytes_sent';
-    access_log $work/nginx/access short;
-    client_body_temp_path $work/nginx/1; fastcgi_temp_path $work/nginx/2; proxy_temp_path $work/nginx/3;
-    uwsgi_temp_path $work/nginx/4; scgi_temp_path $work/nginx/5;
-    server { listen 127.0.0.1:$web; root $work/www; }
-}
-END
-in_background as_user nginx -c "$work/nginx/conf" -e "$work/nginx/error"
-wait_for 10 test -s "$work/nginx/pid"
+nginx_up
 url=http://127.0.0.1:$web/repo
 
 # --- the publisher ---

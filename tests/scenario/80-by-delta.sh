@@ -9,25 +9,10 @@
 # shellcheck source=tests/scenario/lib-source.sh
 . "$tree/tests/scenario/lib-source.sh"
 repo=$work/www/repo keys=$work/keys access=$work/nginx/access
-as_user mkdir -p "$host/etc/liftlock" "$work/www" "$work/nginx"
+as_user mkdir -p "$host/etc/liftlock"
 : >"$host/etc/liftlock/liftlock.toml"
 [ "$(id -u)" != 0 ] || chown -R liftlock-test:liftlock-test "$host"
-web=$(free_port)
-cat >"$work/nginx/conf" <<CONF
-daemon off;
-pid $work/nginx/pid;
-error_log $work/nginx/error;
-events {}
-http {
-    log_format short '\$uri \$status \$body_bytes_sent';
-    access_log $access short;
-    client_body_temp_path $work/nginx/1; fastcgi_temp_path $work/nginx/2; proxy_temp_path $work/nginx/3;
-    uwsgi_temp_path $work/nginx/4; scgi_temp_path $work/nginx/5;
-    server { listen 127.0.0.1:$web; root $work/www; }
-}
-CONF
-in_background as_user nginx -c "$work/nginx/conf" -e "$work/nginx/error"
-wait_for 10 test -s "$work/nginx/pid"
+nginx_up
 
 publisher() { as_user liftlock repo "$@" --keys "$keys"; }
 # make V [SED]: a release of some size: what stays, what moves, a program whose addresses shift

@@ -4,6 +4,8 @@
 #
 #   sshd_up                 an sshd on 127.0.0.1:$ssh_port for $login; its key is $host_key, ours is $work/ssh/key
 #   sshd_down               ends it
+#   nginx_up                an nginx on 127.0.0.1:$web that serves $work/www; what it sent is in $work/nginx/access, as
+#                           "PATH STATUS BYTES"
 #   source_is LINE...       the lines of [source] in $conf (the app's configuration), trust level none
 #   trust_is LINE...        those of [trust]
 #   watch_secrets           from here on, every command line and environment of the host is looked at for secrets
@@ -52,6 +54,26 @@ serve_ssh() {
 sshd_down() {
     kill "$sshd_pid"
     wait "$sshd_pid" 2>/dev/null
+}
+
+nginx_up() {
+    web=${web:-$(free_port)}
+    as_user mkdir -p "$work/nginx" "$work/www"
+    cat >"$work/nginx/conf" <<END
+daemon off;
+pid $work/nginx/pid;
+error_log $work/nginx/error;
+events {}
+http {
+    log_format short '\$uri \$status \$body_bytes_sent';
+    access_log $work/nginx/access short;
+    client_body_temp_path $work/nginx/1; fastcgi_temp_path $work/nginx/2; proxy_temp_path $work/nginx/3;
+    uwsgi_temp_path $work/nginx/4; scgi_temp_path $work/nginx/5;
+    server { listen 127.0.0.1:$web; root $work/www; }
+}
+END
+    in_background as_user nginx -c "$work/nginx/conf" -e "$work/nginx/error"
+    wait_for 10 test -s "$work/nginx/pid"
 }
 
 source_is() {
