@@ -3,7 +3,8 @@
  * Users: so many requests a second, each on a connection of its own and begun when its time has come, whatever became
  * of those before. Until SIGTERM; then waits for the answers that are still due.
  *
- *   hammer PORT RATE [HOST]   prints "REQUESTS FAILED LONGEST_MS ANSWER..."; says the first failures on stderr
+ *   hammer PORT RATE [HOST]   prints "asking" when it has the first answer, at the end "REQUESTS FAILED LONGEST_MS
+ *                             ANSWER..."; says the first failures on stderr
  *
  * Failed is what gets no complete answer of status 200 within 20 s. Longest: from when it should have begun to its end.
  */
@@ -74,6 +75,10 @@ static void note_answer(Client *client, const char *body)
             return;
         if (!*client->answers[i]) {
             snprintf(client->answers[i], sizeof client->answers[i], "%s", body);
+            if (i == 0) {
+                puts("asking");
+                fflush(stdout);
+            }
             return;
         }
     }

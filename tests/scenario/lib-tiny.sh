@@ -37,14 +37,17 @@ END
 hammer() {
     rm -f "$work/hammered"
     in_background sh -c "nsenter -t $SD_PID -a /usr/local/bin/bench-hammer $1 500 >'$work/hammered' 2>'$work/hammered.failures'"
+    wait_for 20 grep -qs asking "$work/hammered" || ok "users are answered" false
     sleep 0.5
 }
 
 hammer_stop() {
     sleep 0.5
     inside pkill -TERM bench-hammer
-    wait_for 25 test -s "$work/hammered"
-    read -r requests failed longest_ms answers <"$work/hammered"
+    wait_for 25 grep -q '^[0-9]' "$work/hammered" || ok "users have all been answered" false
+    read -r requests failed longest_ms answers <<END
+$(tail -n 1 "$work/hammered")
+END
 }
 
 hammer_end() {
