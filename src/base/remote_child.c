@@ -77,7 +77,7 @@ typedef struct Launch {
     int n_groups;
     pid_t parent;
     char *argv[2];
-    char *environment[3];
+    char *environment[4];
 } Launch;
 
 static void launch_clear(Launch *launch)
@@ -224,7 +224,9 @@ RemoteChild *remote_child_start_as(const char *program, const RemoteUser *user, 
                        .change_user = geteuid() == 0,
                        .parent = getpid(),
                        .argv = {(char *)program, NULL},
-                       .environment = {(char *)"PATH=/usr/bin:/bin", (char *)"LANG=C.UTF-8", NULL}};
+                       /* Large pages for large buffers: a decoder's window is touched once, a fault a page. */
+                       .environment = {(char *)"PATH=/usr/bin:/bin", (char *)"LANG=C.UTF-8",
+                                       (char *)"GLIBC_TUNABLES=glibc.malloc.hugetlb=1", NULL}};
     g_autoptr(RemoteChild) child = g_new0(RemoteChild, 1);
     *child = (RemoteChild){.program = program, .pidfd = -1, .socket = -1};
     fs_fd int report = -1;
