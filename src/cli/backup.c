@@ -157,28 +157,44 @@ static int backup_verify(Call *call, Planner *planner, const char *id, GError **
     return good ? 0 : 1;
 }
 
-int verb_backup(Call *call, GError **error)
+/* --- which -------------------------------------------------------------------------------------------------- */
+
+typedef int (*BackupAct)(Call *call, Planner *planner, const char *id, GError **error);
+
+static int with_app(Call *call, gboolean is_job, BackupAct run, GError **error)
 {
-    static const struct {
-        const char *name;
-        int (*run)(Call *call, Planner *planner, const char *id, GError **error);
-        gboolean is_job;
-    } acts[] = {{"create", backup_create, TRUE},
-                {"list", backup_list, FALSE},
-                {"restore", backup_restore, TRUE},
-                {"verify", backup_verify, FALSE}};
-    const char *act = g_ptr_array_index(call->arguments, 0), *app = g_ptr_array_index(call->arguments, 1);
-    const char *id = call->arguments->len > 2 ? g_ptr_array_index(call->arguments, 2) : NULL;
-    for (guint i = 0; i < G_N_ELEMENTS(acts); i++) {
-        if (strcmp(acts[i].name, act) != 0)
-            continue;
-        g_autoptr(Planner) planner = planner_open(call->host, app, error);
-        if (!planner ||
-            (acts[i].is_job && !run_recover_first(call, call->host, planner->place, planner->journal, error)))
-            return -1;
-        return acts[i].run(call, planner, id, error);
-    }
-    fault_set(error, FAULT_USAGE, "backup: there is no '%s'", act);
-    fault_hint(error, "usage: liftlock backup %s", call->verb->arguments);
-    return -1;
+    const char *app = call->arguments->pdata[1], *id = call->arguments->len > 2 ? call->arguments->pdata[2] : NULL;
+    g_autoptr(Planner) planner = planner_open(call->host, app, error);
+    if (!planner || (is_job && !run_recover_first(call, call->host, planner->place, planner->journal, error)))
+        return -1;
+    return run(call, planner, id, error);
 }
+
+static int act_create(Call *call, GError **error)
+{
+    return with_app(call, TRUE, backup_create, error);
+}
+
+static int act_list(Call *call, GError **error)
+{
+    return with_app(call, FALSE, backup_list, error);
+}
+
+static int act_restore(Call *call, GError **error)
+{
+    return with_app(call, TRUE, backup_restore, error);
+}
+
+static int act_verify(Call *call, GError **error)
+{
+    return with_app(call, FALSE, backup_verify, error);
+}
+
+const Act backup_acts[] = {
+    {"create", "APP", "save the app's data now", act_create, 2, 2, "detach"},
+    {"list", "APP", "the backups that there are, newest first", act_list, 2, 2, ""},
+    {"restore", "APP [ID]", "put a backup back, the newest if none is named; the present data are saved before",
+     act_restore, 2, 3, "yes force detach identity"},
+    {"verify", "APP [ID]", "look whether a backup is whole, or all of them", act_verify, 2, 3, "identity"},
+    {NULL},
+};

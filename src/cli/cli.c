@@ -50,12 +50,12 @@ const Verb verbs[] = {
     {"health", "APP", "ask the app once; exit 0 or 1", verb_health, "", NEEDS_APP, 1, 1, NULL},
     {"history", "[APP]", "what was done, newest first", verb_history, "limit", TAKES_APP, 0, 1, NULL},
     {"logs", "APP", "what a job wrote", verb_logs, "follow job all", NEEDS_APP, 1, 1, NULL},
-    {"backup", "create|list|restore|verify APP [ID]", "save data, look at backups, put one back", verb_backup,
-     "yes force detach identity", CHANGES_HOST, 2, 3,
+    {"backup", NULL, "save data, look at backups, put one back", NULL, NULL, CHANGES_HOST, 1, 1,
      "Backups are encrypted if the app's configuration has [backups] encrypt_to. Whoever has the private key\nopens "
      "them "
      "with --identity; verify then restores them in full into a scratch place, and without it looks\nwhether they are "
-     "what was written."},
+     "what was written.",
+     backup_acts},
     {"restart", "APP", "stop and start an app, with the same proofs as an update", verb_restart, "detach",
      NEEDS_APP | CHANGES_HOST, 1, 1, NULL},
     {"maintenance", "APP on|off", "keep users out, or let them in again", verb_maintenance, "reason",
@@ -68,40 +68,17 @@ const Verb verbs[] = {
      NEEDS_APP | CHANGES_HOST, 2, 2, NULL},
     {"uninstall", "APP", "remove an app; its data stay", verb_uninstall, "purge yes", NEEDS_APP | CHANGES_HOST, 1, 1,
      NULL},
-    {"config", "check|show [APP]", "check configuration, or show it with where each value comes from", verb_config, "",
-     0, 1, 2, NULL},
-    {"release", "[http TREE|git [VERSION]|sftp VERSION HOST:PATH [TREE]|manifest [VERSION]]",
-     "publish a release; without arguments: ask", verb_release,
-     "out key channel changelog severity withdraw reason unsigned passphrase-file dry-run name message sign remote "
-     "host-key ssh-key",
-     0, 0, 4,
-     "http: archive, checksum, signature and index below --out DIR, for any web server; with --withdraw VERSION a\n"
-     "published one is marked as withdrawn. git: the version into the manifest, a commit, a tag, and one push of\n"
-     "both; without VERSION the manifest's. sftp: one archive with its checksum to HOST:DIRECTORY/, or over\n"
-     "HOST:FILE.tar.zst; the server's key must be known. manifest: writes one, or brings its version on.\n"
-     "VERSION is a version, or major, minor or patch. What is not committed to git is not released."},
-    {"manifest", "check|requirements|conditions|rollout FILE [APP]",
-     "check a release's manifest, or what it would mean on this host", verb_manifest, "", 0, 2, 3,
-     "requirements: what this host lacks. conditions: which of its conditions hold. rollout: when this host takes the "
-     "release.\nEach exits with 3 where it speaks against the release. APP where the manifest names none."},
-    {"migration", "create|apply|status NAME|TREE|APP", "make, try and look at SQL migrations", verb_migration,
-     "dir database url-from", 0, 2, 2,
-     "'create NAME' makes an empty file with the next number. 'apply TREE' runs what is pending on a database of your "
-     "own,\n'status TREE' says what is; 'status APP' asks the database of an app of this host."},
-    {"keys", "generate|show NAME", "make or show a publisher's signing key", verb_keys, "no-passphrase passphrase-file",
-     0, 2, 2, "Keys and signatures are interchangeable with minisign."},
-    {"repo", "init|add|promote|withdraw|rollout|prune|refresh|rotate|sign|verify DIR ... | key NAME",
-     "keep a signed repository of releases for any web server (TUF)", verb_repo,
-     "keys key-command passphrase-file no-passphrase root-key threshold add drop channel changelog severity min-age "
-     "gate deltas "
-     "keep reason force dry-run rsync-list",
-     0, 2, 100,
-     "init DIR: keys and a first root. add DIR APP VERSION TREE|ARCHIVE: a release. promote DIR APP VERSION CHANNEL:\n"
-     "the channel names it. withdraw DIR APP VERSION: nobody takes it any more. rollout DIR APP VERSION STAGE...: who\n"
-     "takes it when, as 10 50:24h 100:3d. prune DIR APP: forgets old releases that nobody needs. refresh DIR: for "
-     "cron; signs again what is due, and is quiet if nothing is.\n"
-     "rotate DIR ROLE|APP: other keys. sign DIR|FILE [COPY...]: a root that waits. verify DIR: audits all of it.\n"
-     "Each says what is to be uploaded in which order."},
+    {"config", NULL, "check configuration, or show it with where each value comes from", NULL, NULL, 0, 1, 1, NULL,
+     config_acts},
+    {"release", NULL, "publish a release; without arguments: ask", verb_release, NULL, 0, 0, 1,
+     "VERSION is a version, or major, minor or patch. What is not committed to git is not released.", release_acts},
+    {"manifest", NULL, "check a release's manifest, or what it would mean on this host", NULL, NULL, 0, 1, 1,
+     "Each exits with 3 where it speaks against the release. APP where the manifest names none.", manifest_acts},
+    {"migration", NULL, "make, try and look at SQL migrations", NULL, NULL, 0, 1, 1, NULL, migration_acts},
+    {"keys", NULL, "make or show a publisher's signing key", NULL, NULL, 0, 1, 1,
+     "Keys and signatures are interchangeable with minisign.", keys_acts},
+    {"repo", NULL, "keep a signed repository of releases for any web server (TUF)", verb_repo, NULL, 0, 1, 1,
+     "DIR is the repository. Each says what is to be uploaded in which order.", repo_acts},
     {"reference", "", "print verbs, options and keys as Markdown", verb_reference, "", HIDDEN, 0, 0, NULL},
 };
 const guint n_verbs = G_N_ELEMENTS(verbs);
@@ -229,13 +206,18 @@ static void report(const Call *call, const GError *error)
     printf("%s\n", json);
 }
 
+static int do_it(Call *call, GError **error)
+{
+    return call->verb->run ? call->verb->run(call, error) : call->act->run(call, error);
+}
+
 static int run_verb(Call *call, int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
     int code = -1;
     if (options_parse(call, argc - 1, argv + 1, &error) && rights_check(call, argc, argv, &error)) {
         call->people = call->options.json ? stderr : stdout;
-        code = call->options.help ? help_verb(call->verb) : call->verb->run(call, &error);
+        code = call->options.help ? help_verb(call->verb, call->act) : do_it(call, &error);
     }
     if (code < 0) {
         report(call, error);
@@ -255,7 +237,7 @@ int cli_main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "inner") == 0)
         return inner_main(argc - 2, argv + 2);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
-        return argc > 2 ? help_named(argv[2]) : help_all(argc < 2);
+        return argc > 2 ? help_named(argv[2], argv[3]) : help_all(argc < 2);
     if (strcmp(argv[1], "--version") == 0) {
         printf("liftlock %s\n", LIFTLOCK_VERSION);
         return 0;

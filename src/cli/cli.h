@@ -23,6 +23,7 @@ typedef struct Options {
 
 typedef struct Call {
     const struct Verb *verb;
+    const struct Act *act; /* of a verb that has several; NULL: none was named */
     HostPlace *host;
     Options options;
     GPtrArray *arguments; /* char *, without verb and options */
@@ -37,13 +38,22 @@ typedef enum {
     HIDDEN = 1 << 3,
 } VerbFlags;
 
-typedef struct Verb {
-    const char *name, *arguments, *summary;
+/* What a verb of several acts does if its first argument is this name. */
+typedef struct Act {
+    const char *name, *arguments, *summary; /* arguments: what follows the name */
     int (*run)(Call *call, GError **error); /* exit code; -1 with *error set: that of the error */
+    guint min_arguments, max_arguments;     /* the name is one of them */
     const char *options;                    /* names of the options that it takes, blank-separated */
+} Act;
+
+typedef struct Verb {
+    const char *name, *arguments, *summary; /* arguments: NULL if it has acts */
+    int (*run)(Call *call, GError **error); /* as above; NULL: the act's, which must then be named */
+    const char *options;                    /* as above; NULL if it has acts */
     guint flags;
     guint min_arguments, max_arguments;
     const char *details; /* for --help; NULL */
+    const Act *acts;     /* up to a row without a name; NULL: it has none */
 } Verb;
 
 extern const Verb verbs[];
@@ -70,6 +80,8 @@ void call_say(const Call *call, const char *format, ...) G_GNUC_PRINTF(2, 3);
 gboolean call_confirm(const Call *call, const char *question, GError **error);
 
 /* Verb implementations, by file. */
+extern const Act backup_acts[], config_acts[], keys_acts[], manifest_acts[], migration_acts[], release_acts[],
+    repo_acts[];
 int verb_install(Call *call, GError **error);
 int verb_check(Call *call, GError **error);
 int verb_plan(Call *call, GError **error);
@@ -81,7 +93,6 @@ int verb_inspect(Call *call, GError **error);
 int verb_health(Call *call, GError **error);
 int verb_history(Call *call, GError **error);
 int verb_logs(Call *call, GError **error);
-int verb_backup(Call *call, GError **error);
 int verb_auto(Call *call, GError **error);
 int verb_restart(Call *call, GError **error);
 int verb_maintenance(Call *call, GError **error);
@@ -90,10 +101,6 @@ int verb_unpin(Call *call, GError **error);
 int verb_skip(Call *call, GError **error);
 int verb_allow(Call *call, GError **error);
 int verb_uninstall(Call *call, GError **error);
-int verb_config(Call *call, GError **error);
 int verb_release(Call *call, GError **error);
-int verb_manifest(Call *call, GError **error);
-int verb_migration(Call *call, GError **error);
 int verb_repo(Call *call, GError **error);
-int verb_keys(Call *call, GError **error);
 int verb_reference(Call *call, GError **error);

@@ -73,15 +73,24 @@ static int config_show(Call *call, const char *app, GError **error)
     return 0;
 }
 
-int verb_config(Call *call, GError **error)
+static const char *app_of(const Call *call)
 {
-    const char *act = g_ptr_array_index(call->arguments, 0);
-    const char *app = call->arguments->len > 1 ? g_ptr_array_index(call->arguments, 1) : NULL;
-    if (strcmp(act, "check") == 0)
-        return config_check(call, app, error);
-    if (strcmp(act, "show") == 0)
-        return config_show(call, app, error);
-    fault_set(error, FAULT_USAGE, "config: there is no '%s'", act);
-    fault_hint(error, "usage: liftlock config %s", call->verb->arguments);
-    return -1;
+    return call->arguments->len > 1 ? call->arguments->pdata[1] : NULL;
 }
+
+static int act_check(Call *call, GError **error)
+{
+    return config_check(call, app_of(call), error);
+}
+
+static int act_show(Call *call, GError **error)
+{
+    return config_show(call, app_of(call), error);
+}
+
+const Act config_acts[] = {
+    {"check", "[APP]", "whether the configuration of an app, or all of it, is good", act_check, 1, 2, ""},
+    {"show", "[APP]", "each value of an app's configuration, or the host's, and where it comes from", act_show, 1, 2,
+     ""},
+    {NULL},
+};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/help.h"
 
+#include "cli/acts.h"
 #include "cli/options.h"
 #include "engine/steps.h"
 #include "model/manifest_files.h"
@@ -24,30 +25,59 @@ int help_all(gboolean was_misuse)
     return was_misuse ? 2 : 0;
 }
 
-int help_verb(const Verb *verb)
+static void print_option(const OptionRow *row)
 {
-    printf("usage: liftlock %s%s%s [OPTIONS]\n\n%s\n", verb->name, *verb->arguments ? " " : "", verb->arguments,
-           verb->summary);
+    g_autofree char *left =
+        g_strdup_printf("--%s%s%s", row->name, row->argument ? " " : "", row->argument ? row->argument : "");
+    char letter[] = {'-', row->letter, ',', ' ', '\0'};
+    printf("  %s%-24s %s\n", row->letter ? letter : "    ", left, row->summary);
+}
+
+static void help_act(const Verb *verb, const Act *act)
+{
+    printf("usage: liftlock %s %s %s [OPTIONS]\n\n%s\n\noptions:\n", verb->name, act->name, act->arguments,
+           act->summary);
+    for (guint i = 0; i < n_option_rows; i++)
+        if (option_is_of_act(&option_rows[i], act))
+            print_option(&option_rows[i]);
+}
+
+static void help_acts(const Verb *verb)
+{
+    printf("\n");
+    for (const Act *act = verb->acts; act->name; act++) {
+        g_autofree char *left = g_strdup_printf("%s %s", act->name, act->arguments);
+        printf("  %-34s %s\n", left, act->summary);
+    }
+    printf("\n'liftlock %s %s --help' says which options that takes.\n", verb->name, verb->acts->name);
+}
+
+int help_verb(const Verb *verb, const Act *act)
+{
+    if (act) {
+        help_act(verb, act);
+        return 0;
+    }
+    g_autofree char *usage = act_usage(verb);
+    printf("usage: liftlock %s%s%s [OPTIONS]\n\n%s\n", verb->name, *usage ? " " : "", usage, verb->summary);
+    if (verb->acts)
+        help_acts(verb);
     if (verb->details)
         printf("\n%s\n", verb->details);
+    if (verb->acts)
+        return 0;
     printf("\noptions:\n");
-    for (guint i = 0; i < n_option_rows; i++) {
-        const OptionRow *row = &option_rows[i];
-        if (!option_is_of(row, verb))
-            continue;
-        g_autofree char *left =
-            g_strdup_printf("--%s%s%s", row->name, row->argument ? " " : "", row->argument ? row->argument : "");
-        char letter[] = {'-', row->letter, ',', ' ', '\0'};
-        printf("  %s%-24s %s\n", row->letter ? letter : "    ", left, row->summary);
-    }
+    for (guint i = 0; i < n_option_rows; i++)
+        if (option_is_of(&option_rows[i], verb))
+            print_option(&option_rows[i]);
     return 0;
 }
 
-int help_named(const char *name)
+int help_named(const char *name, const char *act)
 {
     for (guint i = 0; i < n_verbs; i++)
         if (strcmp(verbs[i].name, name) == 0)
-            return help_verb(&verbs[i]);
+            return help_verb(&verbs[i], act ? act_find(&verbs[i], act) : NULL);
     return help_all(TRUE);
 }
 
@@ -90,21 +120,37 @@ static void print_conditions(void)
     print_words(expression_variables, "");
 }
 
+static void print_option_row(const OptionRow *row)
+{
+    printf("- `--%s%s%s`: %s\n", row->name, row->argument ? " " : "", row->argument ? row->argument : "", row->summary);
+}
+
+static void print_verb(const Verb *verb)
+{
+    g_autofree char *usage = act_usage(verb);
+    printf("### %s %s\n\n%s\n\n", verb->name, usage, verb->summary);
+    if (verb->details)
+        printf("%s\n\n", verb->details);
+    for (const Act *act = verb->acts; act && act->name; act++) {
+        printf("#### %s %s %s\n\n%s\n\n", verb->name, act->name, act->arguments, act->summary);
+        for (guint i = 0; i < n_option_rows; i++)
+            if (option_is_of_act(&option_rows[i], act))
+                print_option_row(&option_rows[i]);
+        printf("\n");
+    }
+    for (guint i = 0; i < n_option_rows && !verb->acts; i++)
+        if (option_is_of(&option_rows[i], verb))
+            print_option_row(&option_rows[i]);
+    printf("\n");
+}
+
 int verb_reference(Call *call, GError **error)
 {
     printf("# Reference\n\nMade by `liftlock reference` from the tables in the code; `./dev docs` writes it.\n\n## "
            "Verbs\n\n");
     for (guint i = 0; i < n_verbs; i++)
-        if (!(verbs[i].flags & HIDDEN)) {
-            printf("### %s %s\n\n%s\n\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
-            if (verbs[i].details)
-                printf("%s\n\n", verbs[i].details);
-            for (guint j = 0; j < n_option_rows; j++)
-                if (option_is_of(&option_rows[j], &verbs[i]))
-                    printf("- `--%s%s%s`: %s\n", option_rows[j].name, option_rows[j].argument ? " " : "",
-                           option_rows[j].argument ? option_rows[j].argument : "", option_rows[j].summary);
-            printf("\n");
-        }
+        if (!(verbs[i].flags & HIDDEN))
+            print_verb(&verbs[i]);
     printf("## Steps of a job\n\n| step | does | undone | flags |\n|---|---|---|---|\n");
     for (guint i = 0; i < n_steps; i++)
         printf("| %s | %s | %s | %s%s |\n", steps[i].name, steps[i].summary, steps[i].undo ? "yes" : "–",

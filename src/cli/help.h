@@ -5,5 +5,5 @@
 #include "cli/cli.h"
 
 int help_all(gboolean was_misuse);
-int help_verb(const Verb *verb);
-int help_named(const char *name);
+int help_verb(const Verb *verb, const Act *act);   /* act: NULL: of the verb as a whole */
+int help_named(const char *name, const char *act); /* act: NULL */

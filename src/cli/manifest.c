@@ -267,29 +267,40 @@ static int manifest_verb_rollout(Call *call, Subject *subject, GError **error)
 
 /* ------------------------------------------------------------------------------------------------------------------ */
 
-static const struct {
-    const char *name;
-    int (*run)(Call *call, Subject *subject, GError **error);
-    gboolean on_host;
-} acts[] = {
-    {"check", manifest_verb_check, FALSE},
-    {"requirements", manifest_verb_requirements, TRUE},
-    {"conditions", manifest_verb_conditions, TRUE},
-    {"rollout", manifest_verb_rollout, TRUE},
-};
+typedef int (*ManifestAct)(Call *call, Subject *subject, GError **error);
 
-int verb_manifest(Call *call, GError **error)
+static int with_subject(Call *call, gboolean on_host, ManifestAct run, GError **error)
 {
-    const char *name = g_ptr_array_index(call->arguments, 0), *path = g_ptr_array_index(call->arguments, 1);
     g_auto(Subject) subject = {0};
-    for (gsize i = 0; i < G_N_ELEMENTS(acts); i++) {
-        if (strcmp(acts[i].name, name) != 0)
-            continue;
-        if (!subject_read(&subject, path, error) || (acts[i].on_host && !subject_place(&subject, call, error)))
-            return -1;
-        return acts[i].run(call, &subject, error);
-    }
-    fault_set(error, FAULT_USAGE, "manifest: there is no '%s'", name);
-    fault_hint(error, "usage: liftlock manifest %s", call->verb->arguments);
-    return -1;
+    if (!subject_read(&subject, call->arguments->pdata[1], error) || (on_host && !subject_place(&subject, call, error)))
+        return -1;
+    return run(call, &subject, error);
 }
+
+static int act_check(Call *call, GError **error)
+{
+    return with_subject(call, FALSE, manifest_verb_check, error);
+}
+
+static int act_requirements(Call *call, GError **error)
+{
+    return with_subject(call, TRUE, manifest_verb_requirements, error);
+}
+
+static int act_conditions(Call *call, GError **error)
+{
+    return with_subject(call, TRUE, manifest_verb_conditions, error);
+}
+
+static int act_rollout(Call *call, GError **error)
+{
+    return with_subject(call, TRUE, manifest_verb_rollout, error);
+}
+
+const Act manifest_acts[] = {
+    {"check", "FILE [APP]", "whether it is sound", act_check, 2, 3, ""},
+    {"requirements", "FILE [APP]", "what this host lacks", act_requirements, 2, 3, ""},
+    {"conditions", "FILE [APP]", "which of its conditions hold here", act_conditions, 2, 3, ""},
+    {"rollout", "FILE [APP]", "when this host takes the release", act_rollout, 2, 3, ""},
+    {NULL},
+};

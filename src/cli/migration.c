@@ -197,17 +197,27 @@ static int of_app(Call *call, const char *app, GError **error)
     return 0;
 }
 
-int verb_migration(Call *call, GError **error)
+static int act_create(Call *call, GError **error)
 {
-    const char *act = g_ptr_array_index(call->arguments, 0), *name = g_ptr_array_index(call->arguments, 1);
-    gboolean own = call->options.database || call->options.url_from;
-    if (strcmp(act, "create") == 0)
-        return create(call, name, error);
-    if (strcmp(act, "apply") == 0)
-        return in_tree(call, name, TRUE, error);
-    if (strcmp(act, "status") == 0)
-        return own ? in_tree(call, name, FALSE, error) : of_app(call, name, error);
-    fault_set(error, FAULT_USAGE, "migration: there is no '%s'", act);
-    fault_hint(error, "usage: liftlock migration %s", call->verb->arguments);
-    return -1;
+    return create(call, call->arguments->pdata[1], error);
 }
+
+static int act_apply(Call *call, GError **error)
+{
+    return in_tree(call, call->arguments->pdata[1], TRUE, error);
+}
+
+static int act_status(Call *call, GError **error)
+{
+    const char *name = call->arguments->pdata[1];
+    gboolean own = call->options.database || call->options.url_from;
+    return own ? in_tree(call, name, FALSE, error) : of_app(call, name, error);
+}
+
+const Act migration_acts[] = {
+    {"create", "NAME", "make an empty file with the next number", act_create, 2, 2, "dir"},
+    {"apply", "TREE", "run what is pending on a database of your own", act_apply, 2, 2, "database url-from"},
+    {"status", "TREE|APP", "what is pending on a database of your own, or on that of an app of this host", act_status,
+     2, 2, "database url-from"},
+    {NULL},
+};

@@ -2,6 +2,7 @@
 #include "cli/options.h"
 
 #include "base/fault.h"
+#include "cli/acts.h"
 
 #include <string.h>
 
@@ -92,12 +93,23 @@ const OptionRow option_rows[] = {
 };
 const guint n_option_rows = G_N_ELEMENTS(option_rows);
 
+static gboolean is_among(const char *name, const char *names)
+{
+    g_auto(GStrv) all = g_strsplit(names, " ", -1);
+    return g_strv_contains((const char *const *)all, name);
+}
+
 gboolean option_is_of(const OptionRow *row, const Verb *verb)
 {
-    if (strcmp(row->name, "json") == 0)
-        return TRUE;
-    g_auto(GStrv) names = g_strsplit(verb->options ? verb->options : "", " ", -1);
-    return g_strv_contains((const char *const *)names, row->name);
+    gboolean is = strcmp(row->name, "json") == 0 || (verb->options && is_among(row->name, verb->options));
+    for (const Act *act = verb->acts; act && act->name && !is; act++)
+        is = is_among(row->name, act->options);
+    return is;
+}
+
+gboolean option_is_of_act(const OptionRow *row, const Act *act)
+{
+    return strcmp(row->name, "json") == 0 || is_among(row->name, act->options);
 }
 
 static GOptionEntry *entries_for(Call *call)
@@ -119,16 +131,37 @@ static GOptionEntry *entries_for(Call *call)
 static gboolean arguments_check(const Call *call, GError **error)
 {
     const Verb *verb = call->verb;
-    if (call->options.help)
-        return TRUE;
-    if (call->arguments->len < verb->min_arguments)
-        fault_set(error, FAULT_USAGE, "%s: an argument is missing", verb->name);
-    else if (call->arguments->len > verb->max_arguments)
-        fault_set(error, FAULT_USAGE, "%s: '%s' is one argument too many", verb->name,
-                  (char *)g_ptr_array_index(call->arguments, verb->max_arguments));
+    const Act *act = call->act;
+    guint least = act ? act->min_arguments : verb->min_arguments, most = act ? act->max_arguments : verb->max_arguments;
+    g_autofree char *name = act ? g_strdup_printf("%s %s", verb->name, act->name) : g_strdup(verb->name);
+    g_autofree char *usage = act ? g_strdup(act->arguments) : act_usage(verb);
+    if (call->arguments->len < least)
+        fault_set(error, FAULT_USAGE, "%s: an argument is missing", name);
+    else if (call->arguments->len > most)
+        fault_set(error, FAULT_USAGE, "%s: '%s' is one argument too many", name,
+                  (char *)g_ptr_array_index(call->arguments, most));
     else
         return TRUE;
-    return fault_hint(error, "usage: liftlock %s %s", verb->name, verb->arguments);
+    return fault_hint(error, "usage: liftlock %s %s", name, usage);
+}
+
+static gboolean is_given(const Call *call, const OptionRow *row)
+{
+    const void *field = (const char *)&call->options + row->offset;
+    if (row->type == G_OPTION_ARG_NONE || row->type == G_OPTION_ARG_INT)
+        return *(const int *)field != 0;
+    return *(char *const *)field != NULL;
+}
+
+/* An option that the verb has, but not this act of it, is refused: who says --dry-run must not find that something was
+ * done. */
+static gboolean options_check(const Call *call, GError **error)
+{
+    for (guint i = 0; call->act && i < n_option_rows; i++)
+        if (is_given(call, &option_rows[i]) && !option_is_of_act(&option_rows[i], call->act))
+            return fault_set(error, FAULT_USAGE, "%s: --%s means nothing to '%s'", call->verb->name,
+                             option_rows[i].name, call->act->name);
+    return TRUE;
 }
 
 gboolean options_parse(Call *call, int argc, char **argv, GError **error)
@@ -146,28 +179,8 @@ gboolean options_parse(Call *call, int argc, char **argv, GError **error)
     for (int i = 1; i < argc; i++)
         if (i > 1 || strcmp(argv[i], "--") != 0)
             g_ptr_array_add(call->arguments, argv[i]);
-    return arguments_check(call, error);
-}
-
-static gboolean is_given(const Call *call, const OptionRow *row)
-{
-    const void *field = (const char *)&call->options + row->offset;
-    if (row->type == G_OPTION_ARG_NONE || row->type == G_OPTION_ARG_INT)
-        return *(const int *)field != 0;
-    return *(char *const *)field != NULL;
-}
-
-gboolean options_only(const Call *call, const char *names, const char *act, GError **error)
-{
-    g_auto(GStrv) own = g_strsplit(names, " ", -1);
-    for (guint i = 0; i < n_option_rows; i++) {
-        const OptionRow *row = &option_rows[i];
-        if (!option_is_of(row, call->verb) || strcmp(row->name, "json") == 0 || !is_given(call, row))
-            continue;
-        if (!g_strv_contains((const char *const *)own, row->name))
-            return fault_set(error, FAULT_USAGE, "%s: --%s means nothing to '%s'", call->verb->name, row->name, act);
-    }
-    return TRUE;
+    return act_choose(call, error) &&
+           (call->options.help || (arguments_check(call, error) && options_check(call, error)));
 }
 
 void options_clear(Options *options)

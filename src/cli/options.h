@@ -16,12 +16,10 @@ typedef struct OptionRow {
 extern const OptionRow option_rows[];
 extern const guint n_option_rows;
 
-gboolean option_is_of(const OptionRow *row, const Verb *verb);
+gboolean option_is_of(const OptionRow *row, const Verb *verb); /* or of one of its acts */
+gboolean option_is_of_act(const OptionRow *row, const Act *act);
 
-/* Parses what follows the verb into call->options and call->arguments. FAULT_USAGE. */
+/* Parses what follows the verb into call->options, call->arguments and call->act. FAULT_USAGE. */
 gboolean options_parse(Call *call, int argc, char **argv, GError **error);
 
-/* FAULT_USAGE if an option was given that the verb has, but not this act of it: who says --dry-run must not find that
- * something was done. `names` are those of the act, blank-separated. */
-gboolean options_only(const Call *call, const char *names, const char *act, GError **error);
 void options_clear(Options *options);

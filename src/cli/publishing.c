@@ -120,8 +120,9 @@ static void say_key(Call *call, const MinisignPublic *key)
     call_say(call, "  key id      %s", id);
 }
 
-static int keys_make(Call *call, const char *name, GError **error)
+static int act_generate(Call *call, GError **error)
 {
+    const char *name = call->arguments->pdata[1];
     MinisignPublic key;
     char *passphrase = NULL;
     if (!call->options.no_passphrase &&
@@ -137,19 +138,17 @@ static int keys_make(Call *call, const char *name, GError **error)
     return 0;
 }
 
-int verb_keys(Call *call, GError **error)
+static int act_show(Call *call, GError **error)
 {
-    const char *act = g_ptr_array_index(call->arguments, 0), *name = g_ptr_array_index(call->arguments, 1);
     MinisignPublic key;
-    if (strcmp(act, "generate") == 0)
-        return keys_make(call, name, error);
-    if (strcmp(act, "show") == 0) {
-        if (!keys_show(name, call->options.passphrase_file, &key, error))
-            return -1;
-        say_key(call, &key);
-        return 0;
-    }
-    fault_set(error, FAULT_USAGE, "keys: there is no '%s'", act);
-    fault_hint(error, "usage: liftlock keys %s", call->verb->arguments);
-    return -1;
+    if (!keys_show(call->arguments->pdata[1], call->options.passphrase_file, &key, error))
+        return -1;
+    say_key(call, &key);
+    return 0;
 }
+
+const Act keys_acts[] = {
+    {"generate", "NAME", "make a key: NAME.key and NAME.pub", act_generate, 2, 2, "no-passphrase passphrase-file"},
+    {"show", "NAME", "the public key of a key's file", act_show, 2, 2, "passphrase-file"},
+    {NULL},
+};

@@ -3,7 +3,7 @@
 #include "cli/release.h"
 
 #include "base/fault.h"
-#include "cli/options.h"
+#include "cli/acts.h"
 #include "publish/own_manifest.h"
 #include "publish/release_git.h"
 #include "publish/release_sftp.h"
@@ -111,11 +111,6 @@ static int by_sftp(Call *call, GError **error)
                                   .host_key = given->host_key,
                                   .ssh_key = given->ssh_key,
                                   .dry_run = given->dry_run};
-    if (!options.destination) {
-        fault_set(error, FAULT_USAGE, "release: VERSION and HOST:PATH are missing");
-        fault_hint(error, "usage: liftlock release sftp VERSION HOST:PATH [TREE]");
-        return -1;
-    }
     g_auto(ReleaseSftpReport) report = {0};
     if (!release_sftp(&options, &report, error))
         return -1;
@@ -154,46 +149,25 @@ static int by_manifest(Call *call, GError **error)
 
 /* --- which ------------------------------------------------------------------------------------------------------ */
 
-const ReleaseKind release_kinds[] = {
-    {"git", "a commit and a tag, pushed together", by_git, 2, "dry-run name message sign remote"},
-    {"http", "a folder for a web server", release_by_http, 2,
-     "out key channel changelog severity withdraw reason unsigned passphrase-file dry-run name"},
-    {"sftp", "an archive on a server", by_sftp, 4, "key unsigned passphrase-file dry-run name host-key ssh-key"},
-    {"manifest", "the manifest and its version alone", by_manifest, 2, "dry-run name"},
+const Act release_acts[] = {
+    {"git", "[VERSION]", "a commit and a tag, pushed together; the version goes into the manifest", by_git, 1, 2,
+     "dry-run name message sign remote"},
+    {"http", "[TREE]", "archive, checksum, signature and index for any web server; --withdraw marks a published one",
+     release_by_http, 1, 2, "out key channel changelog severity withdraw reason unsigned passphrase-file dry-run name"},
+    {"sftp", "VERSION HOST:PATH [TREE]", "an archive on a server, into a directory or over a file", by_sftp, 3, 4,
+     "key unsigned passphrase-file dry-run name host-key ssh-key"},
+    {"manifest", "[VERSION]", "the manifest and its version alone", by_manifest, 1, 2, "dry-run name"},
+    {NULL},
 };
-const guint n_release_kinds = G_N_ELEMENTS(release_kinds);
-
-const ReleaseKind *release_kind(const char *name)
-{
-    for (guint i = 0; i < n_release_kinds; i++)
-        if (strcmp(release_kinds[i].name, name) == 0)
-            return &release_kinds[i];
-    return NULL;
-}
-
-static gboolean kind_allows(const Call *call, const ReleaseKind *kind, GError **error)
-{
-    if (!options_only(call, kind->options, kind->name, error))
-        return FALSE;
-    if (call->arguments->len > kind->max_arguments)
-        return fault_set(error, FAULT_USAGE, "release: '%s' is one argument too many",
-                         argument(call, kind->max_arguments));
-    return TRUE;
-}
 
 int verb_release(Call *call, GError **error)
 {
-    const char *name = argument(call, 0);
-    const ReleaseKind *kind = name ? release_kind(name) : NULL;
-    if (!name && isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && !call->options.json)
+    if (call->act)
+        return call->act->run(call, error);
+    if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && !call->options.json)
         return release_ask(call, error);
-    if (!kind) {
-        if (name)
-            fault_set(error, FAULT_USAGE, "release: there is no '%s'", name);
-        else
-            fault_set(error, FAULT_USAGE, "release: there is nobody to ask what to release");
-        fault_hint(error, "usage: liftlock release %s", call->verb->arguments);
-        return -1;
-    }
-    return kind_allows(call, kind, error) ? kind->run(call, error) : -1;
+    g_autofree char *usage = act_usage(call->verb);
+    fault_set(error, FAULT_USAGE, "release: there is nobody to ask what to release");
+    fault_hint(error, "usage: liftlock release %s", usage);
+    return -1;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* release without arguments: a conversation that ends in one of its kinds. */
+/* release without arguments: a conversation that ends in one of its acts. */
 #include "cli/release.h"
 
 #include "base/fault.h"
 #include "base/fs.h"
+#include "cli/acts.h"
 #include "model/version.h"
 #include "publish/own_manifest.h"
 
@@ -37,15 +38,15 @@ static gboolean ask_into(char **field, const char *question, const char *fallbac
     return answer != NULL;
 }
 
-static const ReleaseKind *ask_kind(GError **error)
+static const Act *ask_act(const Verb *verb, GError **error)
 {
-    for (guint i = 0; i < n_release_kinds; i++)
-        fprintf(stderr, "  %-9s %s\n", release_kinds[i].name, release_kinds[i].summary);
-    g_autofree char *name = ask("Release how?", release_kinds[0].name, error);
-    const ReleaseKind *kind = name ? release_kind(name) : NULL;
-    if (name && !kind)
+    for (const Act *act = verb->acts; act->name; act++)
+        fprintf(stderr, "  %-9s %s\n", act->name, act->summary);
+    g_autofree char *name = ask("Release how?", verb->acts[0].name, error);
+    const Act *act = name ? act_find(verb, name) : NULL;
+    if (name && !act)
         fault_set(error, FAULT_USAGE, "release: there is no '%s'", name);
-    return kind;
+    return act;
 }
 
 /* One that names no app is asked for its name. */
@@ -99,7 +100,7 @@ static char *ask_version(const char *now, GError **error)
 
 typedef struct Talk {
     Call *call;
-    const ReleaseKind *kind;
+    const Act *act;
     char *version, *place, *tree;
 } Talk;
 
@@ -115,25 +116,25 @@ static gboolean ask_rest(Talk *talk, GError **error)
 {
     Options *options = &talk->call->options;
     g_autofree char *now = NULL;
-    const char *kind = talk->kind->name;
+    const char *act = talk->act->name;
     if (!read_version(options, &now, error))
         return FALSE;
-    if (strcmp(kind, "http") == 0)
+    if (strcmp(act, "http") == 0)
         return (talk->tree = ask("Which folder?", ".", error)) &&
                ask_into(&options->out, "Into which folder does it go?", NULL, error) && ask_signing(options, error);
-    if (strcmp(kind, "sftp") == 0) {
+    if (strcmp(act, "sftp") == 0) {
         talk->version = g_strdup(now ? now : "");
         return (talk->place = ask("Where to (USER@HOST:DIRECTORY/)?", NULL, error)) && ask_signing(options, error);
     }
     return (talk->version = ask_version(now, error)) &&
-           (strcmp(kind, "git") != 0 ||
+           (strcmp(act, "git") != 0 ||
             ask_into(&options->message, "What does the tag say (empty: app and version)?", NULL, error));
 }
 
 static void set_arguments(Talk *talk)
 {
     GPtrArray *arguments = talk->call->arguments;
-    char *const words[] = {(char *)talk->kind->name, talk->version, talk->place, talk->tree};
+    char *const words[] = {(char *)talk->act->name, talk->version, talk->place, talk->tree};
     g_ptr_array_set_size(arguments, 0);
     for (guint i = 0; i < G_N_ELEMENTS(words); i++)
         if (words[i])
@@ -146,18 +147,18 @@ static int show_and_do(Talk *talk, GError **error)
     Call *call = talk->call;
     set_arguments(talk);
     call->options.dry_run = TRUE;
-    int code = talk->kind->run(call, error);
+    int code = talk->act->run(call, error);
     call->options.dry_run = FALSE;
     g_clear_pointer(&call->answer, node_free);
     if (code != 0)
         return code;
-    return call_confirm(call, "Do that?", error) ? talk->kind->run(call, error) : -1;
+    return call_confirm(call, "Do that?", error) ? talk->act->run(call, error) : -1;
 }
 
 int release_ask(Call *call, GError **error)
 {
-    Talk talk = {.call = call, .kind = ask_kind(error)};
-    int code = talk.kind && ask_rest(&talk, error) ? show_and_do(&talk, error) : -1;
+    Talk talk = {.call = call, .act = ask_act(call->verb, error)};
+    int code = talk.act && ask_rest(&talk, error) ? show_and_do(&talk, error) : -1;
     g_ptr_array_set_size(call->arguments, 0);
     g_free(talk.version);
     g_free(talk.place);

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "cli/cli.h"
-#include "cli/options.h"
 #include "cli/repo_tell.h"
 #include "publish/repo_prune.h"
 #include "publish/repo_release.h"
@@ -13,14 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* What can be done; the act is the first argument, the repository the second. */
-typedef struct RepoAct {
-    const char *name, *arguments;
-    int (*run)(Call *call, GError **error);
-    guint min_arguments, max_arguments; /* with the act itself */
-    const char *options;
-} RepoAct;
 
 #define KEYS "keys key-command passphrase-file "
 #define NEW_KEYS KEYS "no-passphrase "
@@ -340,55 +331,27 @@ static int act_verify(Call *call, GError **error)
 
 /* --- which -------------------------------------------------------------------------------------------------- */
 
-static const RepoAct acts[] = {
-    {"key", "NAME", act_key, 2, 2, "no-passphrase passphrase-file"},
-    {"init", "DIR", act_init, 2, 2, NEW_KEYS "root-key threshold rsync-list"},
-    {"add", "DIR APP VERSION TREE|ARCHIVE", act_add, 5, 5,
+const Act repo_acts[] = {
+    {"key", "NAME", "make a key: NAME.key and NAME.pub", act_key, 2, 2, "no-passphrase passphrase-file"},
+    {"init", "DIR", "make keys and a first root", act_init, 2, 2, NEW_KEYS "root-key threshold rsync-list"},
+    {"add", "DIR APP VERSION TREE|ARCHIVE", "add a release, and the ways to it from those before it", act_add, 5, 5,
      NEW_KEYS "channel changelog severity min-age gate reason deltas dry-run rsync-list"},
-    {"promote", "DIR APP VERSION CHANNEL", act_promote, 5, 5, KEYS "force rsync-list"},
-    {"withdraw", "DIR APP VERSION", act_withdraw, 4, 4, KEYS "reason rsync-list"},
-    {"rollout", "DIR APP VERSION STAGE...", act_rollout, 5, 24, KEYS "rsync-list"},
-    {"prune", "DIR APP", act_prune, 3, 3, KEYS "keep dry-run rsync-list"},
-    {"refresh", "DIR", act_refresh, 2, 2, KEYS "force rsync-list"},
-    {"rotate", "DIR ROLE|APP", act_rotate, 3, 3, NEW_KEYS "add drop threshold rsync-list"},
-    {"sign", "DIR|FILE [COPY...]", act_sign, 2, 100, KEYS "rsync-list"},
-    {"verify", "DIR", act_verify, 2, 2, "rsync-list"},
+    {"promote", "DIR APP VERSION CHANNEL", "let a channel name a release", act_promote, 5, 5, KEYS "force rsync-list"},
+    {"withdraw", "DIR APP VERSION", "let nobody take a release any more", act_withdraw, 4, 4, KEYS "reason rsync-list"},
+    {"rollout", "DIR APP VERSION STAGE...", "say who takes a release when, as 10 50:24h 100:3d", act_rollout, 5, 24,
+     KEYS "rsync-list"},
+    {"prune", "DIR APP", "forget old releases that nobody needs", act_prune, 3, 3, KEYS "keep dry-run rsync-list"},
+    {"refresh", "DIR", "sign again what is due, and be quiet if nothing is: for cron", act_refresh, 2, 2,
+     KEYS "force rsync-list"},
+    {"rotate", "DIR ROLE|APP", "let other keys sign for a role or an app", act_rotate, 3, 3,
+     NEW_KEYS "add drop threshold rsync-list"},
+    {"sign", "DIR|FILE [COPY...]", "sign a root that waits for its keys", act_sign, 2, 100, KEYS "rsync-list"},
+    {"verify", "DIR", "audit all of it", act_verify, 2, 2, "rsync-list"},
+    {NULL},
 };
-
-static const RepoAct *find_act(const Call *call, GError **error)
-{
-    const char *name = argument(call, 0);
-    const char *names[G_N_ELEMENTS(acts) + 1];
-    for (guint i = 0; i < G_N_ELEMENTS(acts); i++) {
-        names[i] = acts[i].name;
-        if (strcmp(acts[i].name, name) == 0)
-            return &acts[i];
-    }
-    names[G_N_ELEMENTS(acts)] = NULL;
-    const char *nearest = schema_nearest(name, names);
-    fault_set(error, FAULT_USAGE, nearest ? "repo: there is no '%s'; did you mean '%s'?" : "repo: there is no '%s'",
-              name, nearest);
-    fault_hint(error, "usage: liftlock repo %s", call->verb->arguments);
-    return NULL;
-}
-
-static gboolean check_arguments(const Call *call, const RepoAct *act, GError **error)
-{
-    if (call->arguments->len < act->min_arguments)
-        fault_set(error, FAULT_USAGE, "repo %s: an argument is missing", act->name);
-    else if (call->arguments->len > act->max_arguments)
-        fault_set(error, FAULT_USAGE, "repo %s: '%s' is one argument too many", act->name,
-                  argument(call, act->max_arguments));
-    else
-        return options_only(call, act->options, act->name, error);
-    return fault_hint(error, "usage: liftlock repo %s %s", act->name, act->arguments);
-}
 
 int verb_repo(Call *call, GError **error)
 {
-    const RepoAct *act = find_act(call, error);
-    if (!act || !check_arguments(call, act, error))
-        return -1;
     if (call->options.rsync_list && call->options.json) {
         fault_set(error, FAULT_USAGE, "repo: --rsync-list and --json exclude one another");
         return -1;
@@ -398,5 +361,5 @@ int verb_repo(Call *call, GError **error)
     umask(022);                             /* what is published is for everybody; keys have modes of their own */
     g_ptr_array_add(call->arguments, NULL); /* what follows an argument is handed on as it is */
     g_ptr_array_set_size(call->arguments, (int)call->arguments->len - 1);
-    return act->run(call, error);
+    return call->act->run(call, error);
 }

@@ -222,8 +222,10 @@ misused "there is no verb 'upate'; did you mean 'update'?" "see 'liftlock --help
 misused "update: unknown option --forc" "see 'liftlock update --help'" lift update --forc
 misused "rollback: 'b' is one argument too many" "usage: liftlock rollback APP" lift rollback a b
 misused "rollback: an argument is missing" "usage: liftlock rollback APP" lift rollback
-misused "backup: there is no 'make'" "usage: liftlock backup create|list|restore|verify APP [ID]" lift backup make bookshelf
-misused "config: there is no 'edit'" "usage: liftlock config check|show [APP]" lift config edit
+misused "backup: there is no 'make'" "usage: liftlock backup create|list|restore|verify ..." lift backup make bookshelf
+misused "backup: there is no 'lst'; did you mean 'list'?" "usage: liftlock backup create|list|restore|verify ..." lift backup lst bookshelf
+misused "backup verify: 'c' is one argument too many" "usage: liftlock backup verify APP [ID]" lift backup verify bookshelf b c
+misused "config: there is no 'edit'" "usage: liftlock config check|show ..." lift config edit
 misused "there is no app 'books'" "'liftlock status' lists the apps; 'liftlock install' adds one" lift update books
 expect_exit 2 lift update books --json
 json "an error is JSON, too" "j['error']['kind'] == 'absent' and j['error']['code'] == 2 and j['error']['message'] == \"there is no app 'books'\""

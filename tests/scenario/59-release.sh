@@ -263,7 +263,7 @@ expect_same 'leftovers' "$(find "$work/there" -name '*.partial')" ""
 note "without arguments: asked on a terminal, refused without one"
 expect_exit 2 lift release </dev/null
 expect_text "$err" "liftlock: release: there is nobody to ask what to release"
-hint "usage: liftlock release [http TREE|git [VERSION]|sftp VERSION HOST:PATH [TREE]|manifest [VERSION]]"
+hint "usage: liftlock release [git|http|sftp|manifest ...]"
 printf '#!/bin/sh\nliftlock release\necho "exit $?"\ntouch %s/.ended\n' "$work" | put "$work/ask"
 chmod +x "$work/ask"
 talk() { # talk LINE...: a person types these, and waits for the end

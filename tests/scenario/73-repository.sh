@@ -230,6 +230,12 @@ expect_text "$err" "liftlock: metadata/$number.snapshot.json is not the file tha
 
 note "what cannot be meant"
 make_tree tree 1.3.0
+expect_exit 0 liftlock_repo add --help
+expect_text "$out" "usage: liftlock repo add DIR APP VERSION TREE|ARCHIVE [OPTIONS]"
+expect_text "$out" "      --deltas N               make deltas from so many releases before it, at most; 0: none; default: 3"
+expect_no_text "$out" "--keep"
+expect_exit 0 liftlock_repo --help
+expect_text "$out" "  verify DIR                         audit all of it"
 refused 2 "repo: there is no 'ad'; did you mean 'add'?" liftlock_repo ad "$repo" books 1.3.0 tree
 refused 2 "repo add: an argument is missing" liftlock_repo add "$repo" books 1.3.0
 hint "usage: liftlock repo add DIR APP VERSION TREE|ARCHIVE"
