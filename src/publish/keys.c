@@ -123,8 +123,8 @@ static MinisignSecret *open_text(const char *path, const char *text, const char 
     g_autoptr(MinisignSecret) secret = minisign_secret_parse(text, NULL, &encrypted, &local);
     if (!secret && encrypted) {
         g_clear_error(&local);
-        g_autofree char *prompt = g_strdup_printf("Passphrase of %s: ", path);
-        char *passphrase = passphrase_read(passphrase_file, prompt, FALSE, error);
+        g_autofree char *whose = g_strdup_printf("of %s", path);
+        char *passphrase = passphrase_read(passphrase_file, whose, FALSE, error);
         if (!passphrase)
             return NULL;
         secret = minisign_secret_parse(text, passphrase, NULL, &local);

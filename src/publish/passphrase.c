@@ -105,22 +105,24 @@ static char *ask(int tty, const char *prompt, GError **error)
     return answer;
 }
 
-char *passphrase_read(const char *file, const char *prompt, gboolean twice, GError **error)
+char *passphrase_read(const char *file, const char *whose, gboolean is_new, GError **error)
 {
     if (file)
         return read_file(file, error);
     fs_fd int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     if (tty < 0) {
-        fault_set(error, FAULT_USAGE, "a passphrase is needed, and there is no terminal to ask on");
-        fault_hint(error, "name a file that holds it: --passphrase-file FILE");
+        fault_set(error, FAULT_USAGE, "there is no terminal to ask on for the passphrase %s", whose);
+        fault_hint(error, is_new ? "name a file that holds it: --passphrase-file FILE; or do without: --no-passphrase"
+                                 : "name a file that holds it: --passphrase-file FILE");
         return NULL;
     }
+    g_autofree char *prompt = g_strdup_printf("Passphrase %s: ", whose);
     char *passphrase = ask(tty, prompt, error);
-    char *again = passphrase && twice ? ask(tty, "Once more: ", error) : NULL;
+    char *again = passphrase && is_new ? ask(tty, "Once more: ", error) : NULL;
     gboolean differ = again && strcmp(passphrase, again) != 0;
     if (differ)
         fault_set(error, FAULT_USAGE, "the two passphrases differ");
-    if (differ || (twice && !again)) {
+    if (differ || (is_new && !again)) {
         passphrase_free(passphrase);
         passphrase = NULL;
     }

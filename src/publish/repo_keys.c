@@ -195,10 +195,10 @@ static char *read_credential(void)
     return passphrase;
 }
 
-static char *ask(const RepoKeySources *sources, const char *prompt, gboolean twice, GError **error)
+static char *ask(const RepoKeySources *sources, const char *whose, gboolean is_new, GError **error)
 {
     char *credential = sources->passphrase_file ? NULL : read_credential();
-    return credential ? credential : passphrase_read(sources->passphrase_file, prompt, twice, error);
+    return credential ? credential : passphrase_read(sources->passphrase_file, whose, is_new, error);
 }
 
 static KeyAtHand *find(const RepoKeys *keys, const char *id)
@@ -231,8 +231,8 @@ static gboolean open_key(RepoKeys *keys, KeyAtHand *key, GError **error)
         key->secret = key_file_open(key->file, keys->passphrase, NULL);
     if (key->secret)
         return TRUE;
-    g_autofree char *prompt = g_strdup_printf("Passphrase of %s: ", key->name);
-    char *passphrase = key->file->encrypted ? ask(keys->sources, prompt, FALSE, error) : g_strdup("");
+    g_autofree char *whose = g_strdup_printf("of %s", key->name);
+    char *passphrase = key->file->encrypted ? ask(keys->sources, whose, FALSE, error) : g_strdup("");
     if (!passphrase)
         return FALSE;
     key->secret = key_file_open(key->file, passphrase, error);
@@ -273,7 +273,7 @@ const char *repo_keys_directory(const RepoKeys *keys)
 static const TufKey *make(RepoKeys *keys, const char *base, GError **error)
 {
     if (!keys->new_passphrase && !keys->sources->no_passphrase)
-        keys->new_passphrase = ask(keys->sources, "Passphrase for the new keys: ", TRUE, error);
+        keys->new_passphrase = ask(keys->sources, "for the new keys", TRUE, error);
     if (!keys->new_passphrase && !keys->sources->no_passphrase)
         return NULL;
     g_autoptr(TufSecret) secret = tuf_secret_new(NULL, error);
@@ -346,8 +346,7 @@ TufKey *repo_key_public(const char *path, GError **error)
 TufKey *repo_key_generate(const char *name, const RepoKeySources *sources, GError **error)
 {
     g_autoptr(TufSecret) secret = tuf_secret_new(NULL, error);
-    char *passphrase =
-        sources->no_passphrase || !secret ? NULL : ask(sources, "Passphrase for the new key: ", TRUE, error);
+    char *passphrase = sources->no_passphrase || !secret ? NULL : ask(sources, "for the new key", TRUE, error);
     gboolean good = secret && (passphrase || sources->no_passphrase) && write_key(name, secret, passphrase, error);
     passphrase_free(passphrase);
     if (!good)

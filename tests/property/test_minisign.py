@@ -196,7 +196,7 @@ def test_without_terminal_or_file_there_is_no_passphrase(shim, tmp_path):
         call(shim, "show", key)
     assert (refused.value.code, refused.value.text) == (
         "usage",
-        "a passphrase is needed, and there is no terminal to ask on\nname a file that holds it: --passphrase-file FILE",
+        f"there is no terminal to ask on for the passphrase of {key}\nname a file that holds it: --passphrase-file FILE",
     )
 
 

@@ -183,7 +183,7 @@ expect_exit 0 as_user liftlock repo refresh second --force --keys locked --passp
 expect_exit 2 as_user liftlock repo refresh second --force --keys locked --passphrase-file not-pass
 expect_text "$err" "liftlock: locked/targets.key: the passphrase is wrong"
 expect_exit 2 as_user setsid -w liftlock repo refresh second --force --keys locked
-expect_text "$err" "liftlock: a passphrase is needed, and there is no terminal to ask on"
+expect_text "$err" "liftlock: there is no terminal to ask on for the passphrase of locked/targets.key"
 as_user mkdir handed
 as_user cp pass handed/liftlock-passphrase
 as_user cp locked/timestamp.key handed/timestamp.key
