@@ -15,7 +15,7 @@ const OptionRow option_rows[] = {
     {"all", 'a', G_OPTION_ARG_NONE, AT(all), NULL, "show also what programs of the release printed"},
     {"app-root", 0, G_OPTION_ARG_STRING, AT(app_root), "DIR", "the app's directory; default: /opt/NAME"},
     {"changelog", 0, G_OPTION_ARG_STRING, AT(changelog), "URL", "where people can read what is new"},
-    {"channel", 0, G_OPTION_ARG_STRING, AT(channel), "NAME", "the channel; default: stable"},
+    {"channel", 0, G_OPTION_ARG_STRING, AT(channel), "NAME", "the channel; default: stable, for 'repo add' none"},
     {"check", 0, G_OPTION_ARG_NONE, AT(check_only), NULL,
      "say in one line whether there is something newer, and do nothing"},
     {"checksum", 0, G_OPTION_ARG_STRING, AT(checksum), "SHA256",

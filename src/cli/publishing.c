@@ -126,7 +126,7 @@ static int act_generate(Call *call, GError **error)
     MinisignPublic key;
     char *passphrase = NULL;
     if (!call->options.no_passphrase &&
-        !(passphrase = passphrase_read(call->options.passphrase_file, "for the new key", TRUE, error)))
+        !(passphrase = passphrase_read(call->options.passphrase_file, "of the new key", TRUE, error)))
         return -1;
     gboolean good = keys_generate(name, passphrase, &key, error);
     passphrase_free(passphrase);

@@ -354,9 +354,9 @@ static void announce(const Arrival *arrival)
 {
     const RepoAddOptions *options = arrival->options;
     const RepoFile *app = repo_app(arrival->edit->repo, options->app);
-    g_autoptr(GPtrArray) bases = repo_ways_bases(app, options->version, options->n_deltas);
     if (app && repo_block_find(app->metadata->node, options->version, NULL))
         return;
+    g_autoptr(GPtrArray) bases = repo_ways_bases(app, options->version, options->n_deltas, arrival->report);
     for (guint i = 0; i < bases->len; i++)
         repo_report_file(arrival->report, NULL, NULL, 0, "delta from %s",
                          node_get_text(bases->pdata[i], "version", ""));

@@ -28,7 +28,7 @@ static GArray *older_versions(int dirfd, const char *role, gint64 version)
         guint64 number = 0;
         g_autofree char *digits = g_strndup(entry->d_name, strspn(entry->d_name, "0123456789"));
         if (g_str_equal(entry->d_name + strlen(digits), end) &&
-            g_ascii_string_to_unsigned(digits, 10, 1, (guint64)version - 1, &number, NULL)) {
+            g_ascii_string_to_unsigned(digits, 10, 1, G_MAXINT64, &number, NULL) && (gint64)number < version) {
             gint64 older = (gint64)number;
             g_array_append_val(versions, older);
         }

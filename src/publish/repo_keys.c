@@ -273,7 +273,7 @@ const char *repo_keys_directory(const RepoKeys *keys)
 static const TufKey *make(RepoKeys *keys, const char *base, GError **error)
 {
     if (!keys->new_passphrase && !keys->sources->no_passphrase)
-        keys->new_passphrase = ask(keys->sources, "for the new keys", TRUE, error);
+        keys->new_passphrase = ask(keys->sources, "of the new keys", TRUE, error);
     if (!keys->new_passphrase && !keys->sources->no_passphrase)
         return NULL;
     g_autoptr(TufSecret) secret = tuf_secret_new(NULL, error);
@@ -346,7 +346,7 @@ TufKey *repo_key_public(const char *path, GError **error)
 TufKey *repo_key_generate(const char *name, const RepoKeySources *sources, GError **error)
 {
     g_autoptr(TufSecret) secret = tuf_secret_new(NULL, error);
-    char *passphrase = sources->no_passphrase || !secret ? NULL : ask(sources, "for the new key", TRUE, error);
+    char *passphrase = sources->no_passphrase || !secret ? NULL : ask(sources, "of the new key", TRUE, error);
     gboolean good = secret && (passphrase || sources->no_passphrase) && write_key(name, secret, passphrase, error);
     passphrase_free(passphrase);
     if (!good)

@@ -52,14 +52,17 @@ void repo_ways_clear(RepoWays *ways)
 typedef struct Bases {
     const char *version;
     GPtrArray *blocks;
+    guint n_older;
 } Bases;
 
 static void consider(const char *path, Node *block, gpointer data)
 {
-    const Bases *bases = data;
+    Bases *bases = data;
     const char *version = node_get_text(block, "version", "");
-    if (version_is_valid(version) && version_compare(version, bases->version) < 0 &&
-        (repo_block_is_named(block) || repo_block_was_named(block)))
+    if (!version_is_valid(version) || version_compare(version, bases->version) >= 0)
+        return;
+    bases->n_older++;
+    if (repo_block_is_named(block) || repo_block_was_named(block))
         g_ptr_array_add(bases->blocks, block);
 }
 
@@ -71,13 +74,16 @@ static int compare_bases(gconstpointer a, gconstpointer b)
     return by_name ? by_name : version_compare(node_get_text(y, "version", ""), node_get_text(x, "version", ""));
 }
 
-GPtrArray *repo_ways_bases(const RepoFile *role, const char *version, guint n)
+GPtrArray *repo_ways_bases(const RepoFile *role, const char *version, guint n, RepoReport *report)
 {
     Bases bases = {.version = version, .blocks = g_ptr_array_new()};
     if (role)
         repo_blocks(role->metadata->node, consider, &bases);
     g_ptr_array_sort(bases.blocks, compare_bases);
     g_ptr_array_set_size(bases.blocks, (int)MIN(bases.blocks->len, n));
+    if (n > 0 && bases.n_older > 0 && bases.blocks->len == 0)
+        repo_report_note(report, "no delta leads to %s: no channel has named a release before it, so no host has one",
+                         version);
     return bases.blocks;
 }
 
@@ -267,7 +273,7 @@ gboolean repo_ways_make(RepoWays *ways, const RepoWaysWish *wish, RepoReport *re
         return FALSE;
     if (!can_be_packed)
         return TRUE;
-    g_autoptr(GPtrArray) bases = repo_ways_bases(wish->role, wish->version, wish->n_deltas);
+    g_autoptr(GPtrArray) bases = repo_ways_bases(wish->role, wish->version, wish->n_deltas, report);
     for (guint i = 0; i < bases->len; i++)
         if (!make_delta(&making, bases->pdata[i], error))
             return FALSE;

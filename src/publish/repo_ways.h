@@ -39,8 +39,9 @@ typedef struct RepoWaysWish {
 } RepoWaysWish;
 
 /* Blocks of the releases that deltas to this one start from, at most so many: those that channels name, then those that
- * channels have named, newest first. Borrowed; the caller frees the array. */
-GPtrArray *repo_ways_bases(const RepoFile *role, const char *version, guint n);
+ * channels have named, newest first. Where there are older ones, but none of these, a note says so. Borrowed; the
+ * caller frees the array. */
+GPtrArray *repo_ways_bases(const RepoFile *role, const char *version, guint n, RepoReport *report);
 
 /* Makes them all, beneath the repository and under names that nobody asks for. What leads nowhere (a base that is
  * missing or damaged, a delta that would save nothing) is left out with a note. FALSE: the archive is none that a host

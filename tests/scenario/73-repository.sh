@@ -63,6 +63,9 @@ ok "a client gets the archive" download first books/books-1.0.0.tar.zst
 ok "and the manifest" download first books/books-1.0.0.yaml
 expect_exit 0 liftlock_repo add "$repo" books 1.0.0 tree --keys "$keys"
 expect_text "$out" "books 1.0.0 is there already, with the same content"
+make_tree early 1.0.1
+expect_exit 0 liftlock_repo add "$repo" books 1.0.1 early --keys "$keys" --dry-run
+expect_text "$out" "note: no delta leads to 1.0.1: no channel has named a release before it, so no host has one"
 expect_exit 0 liftlock_repo promote "$repo" books 1.0.0 stable --keys "$keys"
 expect_text "$out" "books: stable names 1.0.0"
 expect_same 'its channels' "$(block 1.0.0 'b["channels"]')" "['stable']"

@@ -19,6 +19,7 @@ tree=$(cd "$(dirname "$0")/../.." && pwd)
 build=${LIFTLOCK_BUILD:-$tree/build}
 PATH=$build/src:$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export LC_ALL=C.UTF-8 NO_COLOR=1
+export G_DEBUG=fatal-criticals # what GLib finds wrong in a call is ours to mend
 work=$(mktemp -d "${TMPDIR:-/tmp}/liftlock-$(basename "$0" .sh).XXXXXX")
 chmod 755 "$work"
 [ "$(id -u)" != 0 ] || chown liftlock-test:liftlock-test "$work"
