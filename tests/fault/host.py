@@ -66,7 +66,7 @@ class Host:
         self.port = free_port()
         self.user = "liftlock-test" if os.geteuid() == 0 and not root_runs else None
         self.environment = {"PATH": "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin", "HOME": work,
-                            "LC_ALL": "C.UTF-8", "NO_COLOR": "1", "LIFTLOCK_ROOT": self.root}
+                            "LC_ALL": "C.UTF-8", "NO_COLOR": "1", "LIFTLOCK_ROOT": self.root, "G_DEBUG": "fatal-criticals"}
         self.writer = None
         self.trees = {}
 

@@ -171,10 +171,14 @@ lives 1.0.4 1.0.1 1.0.2
 
 note "two jobs at once, and somebody at work on one of them"
 everywhere 1.0.5
+made near 1.0.5
+manifest "\$a hooks: {post_update: [\"until [ -e '$work/go-on' ]; do sleep 0.1; done\"]}"
+published near 1.0.5
 json 0 update near upload --detach
 says '[a["app"] for a in answer] == ["near", "upload"] and len({a["job"] for a in answer}) == 2'
 json 3 update near forge
 says '"at work" in answer[0]["error"]["message"] and answer[1]["verdict"] == "updated"'
+touch "$work/go-on"
 at_rest() { ! lift status --json | grep -q '"job": {'; }
 ok "the others come to their end" wait_for 20 at_rest
 lives 1.0.5 1.0.5 1.0.5

@@ -64,6 +64,8 @@ sd_furnish() { # nothing of the machine's starts inside, and nothing waits for a
         ln -sf /dev/null "$SD_ROOT/etc/systemd/system/$sd_unit"
     done
     echo 0123456789abcdef0123456789abcdef >"$SD_ROOT/etc/machine-id"
+    mkdir -p "$SD_ROOT/etc/systemd/system.conf.d"
+    printf '[Manager]\nDefaultEnvironment=G_DEBUG=fatal-criticals\n' >"$SD_ROOT/etc/systemd/system.conf.d/tests.conf"
 }
 
 sd_write_launcher() { # a program of its own, that moves itself: the container's groups must not be the machine's
@@ -115,7 +117,8 @@ sd_boot() {
 }
 
 sd_run() {
-    nsenter -t "$SD_PID" -a env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"
+    nsenter -t "$SD_PID" -a env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+        G_DEBUG=fatal-criticals "$@"
 }
 
 sd_wait_down() {
