@@ -37,14 +37,21 @@ left_processes() {
     grep -lszFx "SCENARIO=$work" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3 | grep -vx "$$"
 }
 
+# Those of in_background and their children: nginx writes its title over its environment. One that has ended may have left
+# its number to a process of another scenario.
+children_left() {
+    for child in $children; do
+        [ "$(awk '$1 == "PPid:" { print $2 }' "/proc/$child/status" 2>/dev/null)" = $$ ] || continue
+        echo "$child"
+        cat "/proc/$child/task/$child/children" 2>/dev/null
+    done
+}
+
 finish() {
     status=$?
     trap - EXIT
-    for child in $children; do # nginx writes its title over its environment
-        children="$children $(cat "/proc/$child/task/$child/children" 2>/dev/null)"
-    done
     for signal in TERM KILL; do
-        for pid in $children $(left_processes); do
+        for pid in $(children_left) $(left_processes); do
             kill -$signal "$pid" 2>/dev/null
         done
         [ -z "$(left_processes)" ] || sleep 0.3
