@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 150
+# limit: 300
 # Releases that are broken in every way that matters, one after the other: each is refused or undone by itself, says
 # why in these words, is remembered, and stands in nobody's way.
 # shellcheck source=tests/scenario/lib-bookshelf.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 300
+# limit: 400
 # Software that nobody here wrote: Node-RED from npm's registry, 3.1 to 4.0 to 4.1 and back, with a flow that its user
 # edits in between.
 . "$(dirname "$0")/lib.sh"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# limit: 240
+# limit: 400
 # Rows S01 to S21 together, and B15: ship's own app with the manifests of its documentation, byte for byte, on a machine with
 # a real systemd and PostgreSQL; from git over ssh, git over smart HTTP, a web server and an SFTP server. A user has edited
 # the configuration; the manifests' hooks stop and start the service themselves. Every command in the table of docs/ship.md

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a publisher's repository offers to hosts that have another release: deltas, a pack and its table. What is made, that it
 # leads where it says, and an audit that finds what was damaged, and what was signed and is not so.
-# limit: 60
+# limit: 240
 . "$(dirname "$0")/lib.sh"
 . "$tree/tests/scenario/lib-repo.sh"
 export SOURCE_DATE_EPOCH=1795000000 TMPDIR="$work/tmp"

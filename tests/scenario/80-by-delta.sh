@@ -3,7 +3,7 @@
 # An update fetches what leads from the installed release to the next: a delta, or what is lacking of its pack; and what it
 # does where that leads nowhere, costs too much, or is damaged. From 'liftlock repo add' to the tree on the host, with what a
 # real nginx sent as the measure.
-# limit: 90
+# limit: 300
 # shellcheck source=tests/scenario/lib-bad.sh
 . "$(dirname "$0")/lib-bad.sh"
 # shellcheck source=tests/scenario/lib-source.sh
