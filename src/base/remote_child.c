@@ -298,9 +298,10 @@ static gboolean say_dead(RemoteChild *child, const RemoteCall *call, GError **er
     stop(child, TRUE);
     if (child->killed)
         return remote_child_distrust(child, call, error);
+    /* No limit of the child's own ends it by SIGKILL: that came from this host, and says nothing of what was read. */
     if (WIFSIGNALED(child->status))
-        return fault_set(error, call->code, "%s was killed by signal %d while %s", child->program,
-                         WTERMSIG(child->status), call->doing);
+        return fault_set(error, WTERMSIG(child->status) == SIGKILL ? FAULT_SYSTEM : call->code,
+                         "%s was killed by signal %d while %s", child->program, WTERMSIG(child->status), call->doing);
     return fault_set(error, call->code, "%s ended with status %d while %s", child->program, WEXITSTATUS(child->status),
                      call->doing);
 }

@@ -133,13 +133,20 @@ gboolean observe_act(Job *job, GError **error)
 
 /* --- settle ------------------------------------------------------------------------------------------------------- */
 
-/* Only here anything is deleted, after a verdict observed healthy, and never what a way back needs. A failure is said
- * and left for the next time. */
+/* Each part of it may be done already. What fails once may be a program that was killed; what fails again is said, and
+ * left for the next job. */
+static void tidy_up(Job *job)
+{
+    g_autoptr(GError) first = NULL, again = NULL;
+    if (!retire_surplus(job, &first) && !retire_surplus(job, &again))
+        job_say(job, "could not tidy up: %s", again->message);
+}
+
+/* Only here anything is deleted, after a verdict observed healthy, and never what a way back needs. */
 gboolean settle_act(Job *job, GError **error)
 {
-    g_autoptr(GError) local = NULL;
-    if (job->plan->kind != PLAN_UNINSTALL && !retire_surplus(job, &local))
-        job_say(job, "could not tidy up: %s", local->message);
+    if (job->plan->kind != PLAN_UNINSTALL)
+        tidy_up(job);
     if (step_is_in(step_find("stage"), job->plan->kind))
         cleanup_run(job);
     return TRUE;

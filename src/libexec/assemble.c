@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -126,7 +125,7 @@ static gboolean confine(const ChildRequest *request, gboolean reads, gboolean wr
 int main(void)
 {
     child_begin("liftlock-assemble", FALSE, SPACE_BYTES, 64);
-    setrlimit(RLIMIT_CPU, &(struct rlimit){.rlim_cur = CPU_SECONDS, .rlim_max = CPU_SECONDS});
+    child_limit_time(CPU_SECONDS);
     umask(022);
     signal(SIGPIPE, SIG_IGN);
     ChildRequest request;

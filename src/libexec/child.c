@@ -160,6 +160,11 @@ void child_begin_spawning(const char *name, guint64 memory_bytes, guint64 n_file
     begin(name, TRUE, TRUE, memory_bytes, n_files);
 }
 
+void child_limit_time(guint64 seconds)
+{
+    setrlimit(RLIMIT_CPU, &(struct rlimit){.rlim_cur = seconds, .rlim_max = seconds + 1});
+}
+
 /* --- requests ----------------------------------------------------------------------------------------------- */
 
 gboolean child_receive(ChildRequest *request)

@@ -19,6 +19,9 @@ void child_begin(const char *name, gboolean network, guint64 memory_bytes, guint
 /* The same for one that runs other programs over the network. They stay in its process group, which ends with it. */
 void child_begin_spawning(const char *name, guint64 memory_bytes, guint64 n_files);
 
+/* Of processor time. Past it SIGXCPU ends the child: SIGKILL is left to this host, and blames nothing that was read. */
+void child_limit_time(guint64 seconds);
+
 typedef struct ChildRequest {
     Node *node;
     int fds[WIRE_MAX_FDS]; /* -1: none */

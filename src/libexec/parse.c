@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define MEMORY_BYTES (3ull * 1024 * 1024 * 1024) /* the largest document, a node for each of its bytes */
@@ -100,7 +99,7 @@ static const struct {
 int main(void)
 {
     child_begin("liftlock-parse", FALSE, MEMORY_BYTES, 64);
-    setrlimit(RLIMIT_CPU, &(struct rlimit){.rlim_cur = CPU_SECONDS, .rlim_max = CPU_SECONDS});
+    child_limit_time(CPU_SECONDS);
     ChildRequest request;
     g_autoptr(GError) error = NULL;
     if (!child_receive(&request))

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <locale.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define MEMORY_BYTES (3ull * 1024 * 1024 * 1024) /* a million names and the largest zstd window */
@@ -119,7 +118,7 @@ static gboolean confine(const ChildRequest *request, int reads, int writes, GErr
 int main(void)
 {
     child_begin("liftlock-unpack", FALSE, MEMORY_BYTES, 64);
-    setrlimit(RLIMIT_CPU, &(struct rlimit){.rlim_cur = CPU_SECONDS, .rlim_max = CPU_SECONDS});
+    child_limit_time(CPU_SECONDS);
     setlocale(LC_CTYPE, "C.UTF-8"); /* libarchive writes names through the locale */
     ChildRequest request;
     g_autoptr(GError) error = NULL;

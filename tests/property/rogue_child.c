@@ -20,6 +20,11 @@ static void crash(void)
     kill(getpid(), SIGSEGV);
 }
 
+static void be_killed(void)
+{
+    kill(getpid(), SIGKILL);
+}
+
 static void leave(void)
 {
     _exit(3);
@@ -91,7 +96,7 @@ static const struct {
     void (*act)(void);
 } acts[] = {{"crash", crash},      {"leave", leave},     {"chatter", chatter},     {"flood", flood},
             {"short", stop_short}, {"deceive", deceive}, {"nobody", blame_nobody}, {"tellall", tell_all},
-            {"mislead", mislead},  {"linger", linger}};
+            {"mislead", mislead},  {"linger", linger},   {"killed", be_killed}};
 
 int main(void)
 {

@@ -681,6 +681,7 @@ def rogue(tmp_path_factory):
     "act, code, text",
     [
         ("crash", "archive", "liftlock-unpack was killed by signal 11 while reading crash"),
+        ("killed", "system", "liftlock-unpack was killed by signal 9 while reading killed"),
         ("leave", "archive", "liftlock-unpack ended with status 3 while reading leave"),
         ("chatter", "archive", "liftlock-unpack gave a senseless answer while reading chatter"),
         ("flood", "archive", "liftlock-unpack gave a senseless answer while reading flood"),
