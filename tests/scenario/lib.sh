@@ -11,7 +11,7 @@
 #   note TEXT                 a comment in the output
 #   as_user COMMAND...        as an ordinary user (as root: liftlock-test, who owns $work)
 #   in_background COMMAND...  starts it; its pid is in $!; it is ended with the scenario
-#   wait_for SECONDS COMMAND...   until the command succeeds (SECONDS on a quiet machine, three times as long on others)
+#   wait_for SECONDS COMMAND...   until the command succeeds: SECONDS on a quiet machine; LIFTLOCK_PATIENCE (3) times that
 #                                                                  free_port    prints a port nobody listens on
 #
 # $work is an empty directory of this scenario, and where it runs; $tree the checkout; liftlock the program just built.
@@ -169,7 +169,7 @@ in_background() {
 }
 
 wait_for() {
-    left=$(($1 * 60))
+    left=$(($1 * 20 * ${LIFTLOCK_PATIENCE:-3}))
     shift
     until "$@" >/dev/null 2>&1; do
         left=$((left - 1))
