@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "engine/data.h"
+#include "engine/live.h"
 #include "engine/offer.h"
 
 gboolean blames_release(const GError *cause)
@@ -13,12 +14,15 @@ gboolean blames_release(const GError *cause)
 
 GError *blame_find(Job *job, const GError *cause)
 {
-    g_autoptr(GError) server = NULL;
-    if (!blames_release(cause) || data_servers_stand(job, &server))
+    g_autoptr(GError) host = NULL;
+    if (!blames_release(cause))
+        return g_error_copy(cause);
+    gboolean stands = live_host_stands(job, &host);
+    if (stands && data_servers_stand(job, &host))
         return g_error_copy(cause);
     g_autofree char *text = fault_text(cause), *hint = fault_hint_of(cause);
     GError *found = NULL;
-    fault_set(&found, FAULT_BACKUP, "%s; and %s", text, server->message);
+    fault_set(&found, stands ? FAULT_BACKUP : FAULT_SYSTEM, "%s; and %s", text, host->message);
     if (hint)
         fault_hint(&found, "%s", hint);
     return found;

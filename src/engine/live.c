@@ -191,3 +191,14 @@ gboolean live_start_rest(Job *job, GError **error)
         }
     return TRUE;
 }
+
+gboolean live_host_stands(Job *job, GError **error)
+{
+    for (guint i = 0; job->manifest && i < job->manifest->services->len; i++) {
+        const Service *service = g_ptr_array_index(job->manifest->services, i);
+        const ServiceDriver *driver = service_find(service);
+        if (driver->stands && !driver->stands(&job->service, service, error))
+            return FALSE;
+    }
+    return TRUE;
+}

@@ -46,6 +46,9 @@ gboolean live_start_rest(Job *job, GError **error);
 /* Stops the target's services, each observed gone. */
 gboolean live_stop_new(Job *job, GError **error);
 
+/* Those that keep the target's services running are there, and mean to: FALSE while the host goes down. */
+gboolean live_host_stands(Job *job, GError **error);
+
 gboolean live_has_identity(const Manifest *manifest);
 
 /* One look at the new release: services are up as new processes that did not restart, identity is the target's.

@@ -133,7 +133,7 @@ inside systemctl -q disable bookshelf.service bookshelf.timer
 crash open
 go_on fence
 ok "the host boots" sd_boot
-ok "recovered" wait_for 15 is_property liftlock-recover.service ActiveState inactive
+ok "recovered" wait_for 15 has_recovered
 expects "moved to 1.5.0"
 serves 1.5.0
 expect_same "releases that were started since the boot" "$(starts)" releases/1.5.0
@@ -150,9 +150,29 @@ ok "the host boots" sd_boot
 old_serves 1.5.0
 new_serves 1.6.0
 
+note "a reboot stops the app while the job looks at it: nobody holds that against the release"
+job_drop_in=$SD_ROOT/etc/systemd/system/liftlock-job-.service.d
+mkdir -p "$job_drop_in" "$SD_ROOT/etc/systemd/system/bookshelf.service.d"
+printf '[Unit]\nBefore=bookshelf.service\n' >"$job_drop_in/last.conf" # and it goes after it
+printf '[Service]\nExecStopPost=/bin/sleep 2\n' >"$SD_ROOT/etc/systemd/system/bookshelf.service.d/slow.conf"
+inside systemctl daemon-reload
+update_until probe 1.7.0
+ok "the host is told to reboot" inside systemctl --no-block reboot
+go_on probe
+sd_wait_down
+rm -r "$job_drop_in" "$SD_ROOT/etc/systemd/system/bookshelf.service.d/slow.conf"
+ok "the host boots" sd_boot
+ok "recovered" wait_for 15 has_recovered
+ok "no job is at work" wait_for 15 is_at_rest
+lift history bookshelf >"$out"
+ok "the host is to blame" grep -q '→ 1.7.0  rolled-back: .*; and this host is being shut down$' "$out"
+expect_exit 0 lift update bookshelf
+expects "moved to 1.7.0"
+serves 1.7.0
+
 note "with nothing to recover the boot unit has nothing to do"
 ok "the host reboots" sd_reboot
-ok "the boot unit is done" wait_for 5 is_property liftlock-recover.service ActiveState inactive
+ok "the boot unit is done" wait_for 5 has_recovered
 expect_same "it ended well" "$(property liftlock-recover.service Result)" success
-ok "the app answers" wait_for 5 answers 1.6.0
-serves 1.6.0
+ok "the app answers" wait_for 5 answers 1.7.0
+serves 1.7.0

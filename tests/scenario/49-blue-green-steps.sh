@@ -72,7 +72,7 @@ for point; do
     unlist "$release"
     if [ "$whom" = crash ]; then
         ok "it boots" sd_boot
-        ok "it is recovered" wait_for 30 inside systemctl is-active liftlock-recover.service
+        ok "it is recovered" wait_for 30 has_recovered
     else
         expect_exit 0 lift recover tiny
         hammer_end "$point"

@@ -5,6 +5,7 @@
 #
 #   machine_make              makes and boots it                        inside COMMAND...   runs it there, as root
 #   unit NAME <TEXT           a unit file, as a package brings it        property UNIT NAME  what systemd says
+#   has_recovered             the boot unit ran, and is through
 #   tree_make VERSION MOULD   a release like examples/bookshelf/MOULD, called VERSION, whose service is a unit
 #   manifest_add VERSION LINE adds to its manifest                      tree_edit VERSION FILE SED...
 #   publish VERSION           packs it and makes it the newest of /srv/source
@@ -25,6 +26,7 @@ lift() { sd_run liftlock "$@"; }
 unit() { cat >"$SD_ROOT/usr/local/lib/systemd/system/$1"; }
 property() { sd_run systemctl show -P "$2" "$1"; }
 is_property() { [ "$(property "$1" "$2")" = "$3" ]; }
+has_recovered() { is_property liftlock-recover.service ActiveState inactive && ! is_property liftlock-recover.service ExecMainExitTimestampMonotonic 0; }
 
 machine_make() {
     sd_setup "$work/machine" || exit 1

@@ -35,6 +35,9 @@ typedef struct ServiceDriver {
     gboolean (*stop)(const PartContext *context, const Service *service, GError **error);
     /* Pids of all its processes now: GArray of pid_t. */
     GArray *(*processes)(const PartContext *context, const Service *service);
+    /* Who keeps it running is there, and means to; what is stopped otherwise says nothing of the release. NULL: nobody
+     * does but liftlock. */
+    gboolean (*stands)(const PartContext *context, const Service *service, GError **error);
 } ServiceDriver;
 
 extern const ServiceDriver *const service_drivers[];       /* NULL-terminated */

@@ -328,6 +328,12 @@ static GArray *systemd_processes(const PartContext *context, const Service *serv
     return groups_processes((const char *const *)groups);
 }
 
+static gboolean systemd_stands(const PartContext *context, const Service *service, GError **error)
+{
+    g_autoptr(Manager) manager = manager_connect(context->place, error);
+    return manager && manager_stands(manager, error);
+}
+
 const ServiceDriver service_systemd = {
     .name = "systemd",
     .summary = "units of systemd, asked over D-Bus",
@@ -337,4 +343,5 @@ const ServiceDriver service_systemd = {
     .start = systemd_start,
     .stop = systemd_stop,
     .processes = systemd_processes,
+    .stands = systemd_stands,
 };

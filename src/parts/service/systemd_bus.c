@@ -134,6 +134,19 @@ void manager_free(Manager *manager)
 
 /* --- calling ---------------------------------------------------------------------------------------------------- */
 
+/* The manager's own no is about the unit. That it cannot be reached, or does not answer, is about the host. */
+static enum fault_code judge_call(const GError *why)
+{
+    static const GDBusError nobody[] = {
+        G_DBUS_ERROR_NO_REPLY,        G_DBUS_ERROR_DISCONNECTED,    G_DBUS_ERROR_TIMEOUT,
+        G_DBUS_ERROR_TIMED_OUT,       G_DBUS_ERROR_NO_SERVER,       G_DBUS_ERROR_NO_MEMORY,
+        G_DBUS_ERROR_LIMITS_EXCEEDED, G_DBUS_ERROR_SERVICE_UNKNOWN, G_DBUS_ERROR_NAME_HAS_NO_OWNER};
+    for (gsize i = 0; i < G_N_ELEMENTS(nobody); i++)
+        if (g_error_matches(why, G_DBUS_ERROR, nobody[i]))
+            return FAULT_SYSTEM;
+    return g_dbus_error_is_remote_error(why) ? FAULT_START : FAULT_SYSTEM;
+}
+
 static gboolean bus_call(Manager *manager, const char *path, const char *interface, const char *method,
                          GVariant *parameters, const char *reply_type, GVariant **reply, GError **error)
 {
@@ -142,8 +155,9 @@ static gboolean bus_call(Manager *manager, const char *path, const char *interfa
         g_dbus_connection_call_sync(manager->connection, manager->destination, path, interface, method, parameters,
                                     G_VARIANT_TYPE(reply_type), G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, NULL, &why);
     if (!answer) {
+        enum fault_code code = judge_call(why);
         g_dbus_error_strip_remote_error(why);
-        return fault_set(error, FAULT_START, "systemd: %s", why->message);
+        return fault_set(error, code, "systemd: %s", why->message);
     }
     if (reply)
         *reply = g_steal_pointer(&answer);
@@ -154,6 +168,20 @@ gboolean manager_call(Manager *manager, const char *method, GVariant *parameters
                       GVariant **reply, GError **error)
 {
     return bus_call(manager, SYSTEMD_PATH, MANAGER_INTERFACE, method, parameters, reply_type, reply, error);
+}
+
+gboolean manager_stands(Manager *manager, GError **error)
+{
+    g_autoptr(GVariant) reply = NULL, value = NULL;
+    if (!bus_call(manager, SYSTEMD_PATH, "org.freedesktop.DBus.Properties", "Get",
+                  g_variant_new("(ss)", MANAGER_INTERFACE, "SystemState"), "(v)", &reply, error))
+        return FALSE;
+    g_variant_get(reply, "(v)", &value);
+    gboolean ends = g_variant_is_of_type(value, G_VARIANT_TYPE_STRING) &&
+                    g_str_equal(g_variant_get_string(value, NULL), "stopping");
+    return !ends ||
+           fault_set(error, FAULT_SYSTEM,
+                     manager->user ? "this user's services are being shut down" : "this host is being shut down");
 }
 
 /* --- jobs ------------------------------------------------------------------------------------------------------- */

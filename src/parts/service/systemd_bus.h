@@ -30,9 +30,12 @@ char *manager_host_root(const Place *place);
 gboolean manager_is_user(const Place *place);
 
 /* One call of the Manager interface. `parameters` may be floating; `reply` may be NULL. On failure *error is the D-Bus
- * error with its prefix stripped, as FAULT_START. */
+ * error with its prefix stripped, as FAULT_START, or as FAULT_SYSTEM if nobody answered. */
 gboolean manager_call(Manager *manager, const char *method, GVariant *parameters, const char *reply_type,
                       GVariant **reply, GError **error);
+
+/* FAULT_SYSTEM if the manager is on its way down, and stops what it runs, or does not answer. */
+gboolean manager_stands(Manager *manager, GError **error);
 
 /* Calls StartUnit, StopUnit, StartTransientUnit ... (their reply is a job) and waits for that job. *result (may be
  * NULL) is systemd's word: "done", "failed", "timeout", "dependency", "canceled", "skipped" ...; "unknown" if the
