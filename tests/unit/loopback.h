@@ -71,13 +71,19 @@ static inline void loopback_answer(int peer, const Page *pages, int heard)
         g_assert_true(errno == EPIPE || errno == ECONNRESET);
 }
 
+/* For a child of the test, before it becomes another program: it ends with the test, however that ends. */
+static inline void loopback_ends_with_us(gpointer data)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 static inline Loopback loopback_serve(int listener, const Page *pages)
 {
     int ends[2];
     g_assert_cmpint(pipe(ends), ==, 0);
     Loopback server = {.heard = ends[0], .pid = fork()};
     if (server.pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        loopback_ends_with_us(NULL);
         signal(SIGPIPE, SIG_IGN);
         for (;;) {
             int peer = accept(listener, NULL, NULL);

@@ -178,10 +178,10 @@ static void server_start(Bench *bench, const char *more)
     g_assert_true(g_file_set_contents(conf, text, -1, NULL));
     char *argv[] = {(char *)"nginx", (char *)"-e", (char *)"/dev/null", (char *)"-c", conf, NULL};
     g_autoptr(GError) error = NULL;
-    g_spawn_async(NULL, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &bench->server,
-                  &error);
+    g_spawn_async(NULL, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, loopback_ends_with_us, NULL,
+                  &bench->server, &error);
     g_assert_no_error(error);
-    for (int i = 0; i < 300 && !answers(bench->port); i++)
+    for (int i = 0; i < 3000 && !answers(bench->port); i++)
         g_usleep(10000);
     g_assert_true(answers(bench->port));
 }

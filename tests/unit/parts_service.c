@@ -155,7 +155,7 @@ static void expect_end(World *world, const char *start, const char *description,
     g_autoptr(GError) error = NULL;
     g_assert_true(driver->start(&world->context, &service, &error));
     g_assert_no_error(error);
-    for (guint i = 0; i < 300 && n_processes(world, &service) > 0; i++)
+    for (guint i = 0; i < 3000 && n_processes(world, &service) > 0; i++)
         clock_sleep_ms(10);
     ServiceState state = {0};
     g_assert_true(driver->observe(&world->context, &service, &state, &error));

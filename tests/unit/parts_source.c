@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/fault.h"
 #include "base/fs.h"
+#include "loopback.h"
 #include "parts/source/http_headers.h"
 #include "parts/source/reference.h"
 #include "parts/source/source.h"
@@ -107,10 +108,10 @@ static void server_start(Bench *bench, const char *slow_rate)
     g_assert_true(g_file_set_contents(conf, text, -1, NULL));
     char *argv[] = {(char *)"nginx", (char *)"-e", (char *)"/dev/null", (char *)"-c", conf, NULL};
     g_autoptr(GError) error = NULL;
-    g_spawn_async(NULL, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &bench->server,
-                  &error);
+    g_spawn_async(NULL, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, loopback_ends_with_us, NULL,
+                  &bench->server, &error);
     g_assert_no_error(error);
-    for (int i = 0; i < 300 && !answers(bench->port); i++)
+    for (int i = 0; i < 3000 && !answers(bench->port); i++)
         g_usleep(10000);
     g_assert_true(answers(bench->port));
 }
