@@ -176,7 +176,7 @@ json "what was replaced was saved first" "j[0]['reason'] == 'restore'"
 saved=$(find "$host/var/lib/liftlock/bookshelf/backups/$id" -type f -size +4k)
 as_user sh -c 'chmod u+w "$1" && dd if=/dev/zero of="$1" bs=1k seek=4 count=2 conv=notrunc' - "$saved" 2>/dev/null
 expect_exit 1 lift backup verify bookshelf "$id"
-fails "a damaged backup is not called good" grep -qF "$id  books: good" "$out"
+expect_no_text "$out" "$id  books: good"
 
 note "rollback: older data, after saying what that loses"
 expect_exit 2 lift rollback bookshelf --to 9.9.9

@@ -154,18 +154,20 @@ note "a reboot stops the app while the job looks at it: nobody holds that agains
 job_drop_in=$SD_ROOT/etc/systemd/system/liftlock-job-.service.d
 mkdir -p "$job_drop_in" "$SD_ROOT/etc/systemd/system/bookshelf.service.d"
 printf '[Unit]\nBefore=bookshelf.service\n' >"$job_drop_in/last.conf" # and it goes after it
-printf '[Service]\nExecStopPost=/bin/sleep 2\n' >"$SD_ROOT/etc/systemd/system/bookshelf.service.d/slow.conf"
+printf '[Service]\nExecStopPost=/bin/sleep 5\n' >"$SD_ROOT/etc/systemd/system/bookshelf.service.d/slow.conf"
 inside systemctl daemon-reload
 update_until probe 1.7.0
+fails_to_answer() { ! answers 1.7.0; }
 ok "the host is told to reboot" inside systemctl --no-block reboot
+ok "the app is stopped" wait_for 5 fails_to_answer
 go_on probe
 sd_wait_down
 rm -r "$job_drop_in" "$SD_ROOT/etc/systemd/system/bookshelf.service.d/slow.conf"
 ok "the host boots" sd_boot
 ok "recovered" wait_for 15 has_recovered
 ok "no job is at work" wait_for 15 is_at_rest
-lift history bookshelf >"$out"
-ok "the host is to blame" grep -q '→ 1.7.0  rolled-back: .*; and this host is being shut down$' "$out"
+lift history bookshelf >"$work/history"
+ok "the host is to blame" grep -q '→ 1.7.0  rolled-back: .*; and this host is being shut down$' "$work/history"
 expect_exit 0 lift update bookshelf
 expects "moved to 1.7.0"
 serves 1.7.0
