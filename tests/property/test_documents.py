@@ -166,6 +166,7 @@ LINES = st.one_of(st.tuples(KEYS, VALUES).map(lambda v: f"{v[0]} = {v[1]}"), KEY
 TEXTS = st.tuples(st.lists(LINES, max_size=7), st.sampled_from(["\n", "\r\n"])).map(lambda v: v[1].join(v[0]))
 
 
+@pytest.mark.slow  # fuzz_toml has the sanitizers
 @settings(MANY, max_examples=1500)
 @given(text=TEXTS)
 def test_tables_and_keys_mean_what_they_mean_to_tomllib(shim, text):

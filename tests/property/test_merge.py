@@ -186,6 +186,7 @@ def toml_respelled(sections, draw):
     return toml(spelled, draw)
 
 
+@pytest.mark.slow  # fuzz_merge_toml has the sanitizers
 @settings(MANY, max_examples=400)
 @given(texts=triple(TOML_VALUES, TOML_NAMES, toml_respelled))
 def test_toml_in_different_spellings(merger, texts):
