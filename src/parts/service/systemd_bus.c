@@ -170,13 +170,22 @@ gboolean manager_call(Manager *manager, const char *method, GVariant *parameters
     return bus_call(manager, SYSTEMD_PATH, MANAGER_INTERFACE, method, parameters, reply_type, reply, error);
 }
 
+static GVariant *property(Manager *manager, const char *path, const char *interface, const char *name, GError **error)
+{
+    g_autoptr(GVariant) reply = NULL;
+    if (!bus_call(manager, path, "org.freedesktop.DBus.Properties", "Get", g_variant_new("(ss)", interface, name),
+                  "(v)", &reply, error))
+        return NULL;
+    GVariant *value;
+    g_variant_get(reply, "(v)", &value);
+    return value;
+}
+
 gboolean manager_stands(Manager *manager, GError **error)
 {
-    g_autoptr(GVariant) reply = NULL, value = NULL;
-    if (!bus_call(manager, SYSTEMD_PATH, "org.freedesktop.DBus.Properties", "Get",
-                  g_variant_new("(ss)", MANAGER_INTERFACE, "SystemState"), "(v)", &reply, error))
+    g_autoptr(GVariant) value = property(manager, SYSTEMD_PATH, MANAGER_INTERFACE, "SystemState", error);
+    if (!value)
         return FALSE;
-    g_variant_get(reply, "(v)", &value);
     gboolean ends = g_variant_is_of_type(value, G_VARIANT_TYPE_STRING) &&
                     g_str_equal(g_variant_get_string(value, NULL), "stopping");
     return !ends ||
@@ -213,9 +222,8 @@ static gboolean manager_reopen(Manager *manager)
 
 static gboolean job_is_pending(Manager *manager, const char *job)
 {
-    g_autoptr(GVariant) reply = NULL;
-    return bus_call(manager, job, "org.freedesktop.DBus.Properties", "Get",
-                    g_variant_new("(ss)", "org.freedesktop.systemd1.Job", "State"), "(v)", &reply, NULL);
+    g_autoptr(GVariant) state = property(manager, job, "org.freedesktop.systemd1.Job", "State", NULL);
+    return state != NULL;
 }
 
 static gboolean on_tick(gpointer data)
